@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * compat.h - every difference between the kernels that dmem builds for. Each HAVE_ is found
+ * in the kernel's headers by Kbuild, none is guessed from a version.
+ */
+#ifndef DMEM_COMPAT_H
+#define DMEM_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/hrtimer.h>
+
+#ifndef HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
+#endif /* DMEM_COMPAT_H */

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * core.h - the core's private types and what its files offer each other.
+ *
+ * Lock order (docs/core.md says why): inode->i_rwsem, vm->evict_mutex, mmap_lock or VMA lock,
+ * page lock, vm->lru_lock, region->lock, the local donor's link lock. The last three disable
+ * BH: transports complete in softirq.
+ */
+#ifndef DMEM_CORE_H
+#define DMEM_CORE_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "events.h"
+#include "uapi/dmem.h"
+
+#define DMEM_IO_MAX_PAGES	64
+
+struct fs_context;
+struct dmem_pool;
+struct dmem_vm;
+
+/* A page's whole state: pfn << 8 | flags | state. Written under region->lock by page.c alone. */
+enum dmem_page_state {
+	DMEM_PAGE_EMPTY,
+	DMEM_PAGE_FETCHING,
+	DMEM_PAGE_MAPPED,
+	DMEM_PAGE_UNMAPPED,
+	DMEM_PAGE_WRITEBACK,
+	DMEM_PAGE_REMOTE,
+	DMEM_PAGE_FAILED,
+	DMEM_PAGE_STATES,
+};
+
+#define DMEM_PAGE_STATE_MASK	0x07ULL
+#define DMEM_PAGE_COPY		0x08ULL	/* a donor held its content when it last came or went */
+#define DMEM_PAGE_PREFETCHED	0x10ULL	/* no fault asked for it and none has touched it */
+#define DMEM_PAGE_DEMANDED	0x20ULL	/* a fault asked for it and has not come back yet */
+#define DMEM_PAGE_INFLIGHT	0x40ULL	/* a write of it is on its way */
+#define DMEM_PAGE_YOUNG		0x80ULL	/* arrived since the evictor last looked */
+#define DMEM_PAGE_FLAGS		0xf8ULL
+#define DMEM_PAGE_PFN_SHIFT	8
+
+/* One 2 MiB piece of VM memory, made at its first touch, kept until the file goes. */
+struct dmem_region {
+	struct dmem_vm *vm;
+	spinlock_t lock;			/* words, ident's counts, nr_held */
+	struct dmem_region_ident ident;
+	u16 nr_held;				/* words with a page, those being fetched too */
+	u16 nr_inactive;			/* vm->evict_mutex */
+	enum { DMEM_LIST_NONE, DMEM_LIST_ACTIVE, DMEM_LIST_INACTIVE, DMEM_LIST_ISOLATED } list;
+	struct list_head lru;			/* with list: vm->lru_lock */
+	wait_queue_head_t wait;			/* for a page of it to leave FETCHING or INFLIGHT */
+	u64 *words;				/* DMEM_REGION_PAGES of them */
+};
+
+enum dmem_stat {
+	DMEM_STAT_LOCAL,			/* pages now, as sums over the CPUs */
+	DMEM_STAT_REMOTE,
+	DMEM_STAT_FAULTS,
+	DMEM_STAT_SOFT_FAULTS,
+	DMEM_STAT_ZERO_FILLS,
+	DMEM_STAT_FETCHED_PAGES,
+	DMEM_STAT_PREFETCHED_PAGES,
+	DMEM_STAT_PREFETCHED_USED,
+	DMEM_STAT_PREFETCHED_UNUSED,
+	DMEM_STAT_EVICTED_PAGES,
+	DMEM_STAT_EVICTIONS,
+	DMEM_STAT_WRITEBACK_PAGES,
+	DMEM_STAT_WRITEBACKS,
+	DMEM_STAT_ZERO_PAGES,
+	DMEM_STAT_RESCUED_PAGES,
+	DMEM_STAT_PINNED_SKIPS,
+	DMEM_STAT_RETRIES,
+	DMEM_STAT_STALLS,
+	DMEM_STAT_POLICY_DECISIONS,
+	DMEM_STAT_POLICY_CLAMPED,
+	DMEM_STAT_ERRORS,
+	DMEM_STAT_REGIONS,
+	DMEM_STAT_FETCHES,			/* DMEM_ORDERS of them, by order */
+	DMEM_STATS = DMEM_STAT_FETCHES + DMEM_ORDERS,
+};
+
+struct dmem_vm_cpu {
+	s64 stat[DMEM_STATS];
+	long stock_pages;			/* charged, not yet given to a page */
+};
+
+/* One guest's memory: a file. */
+struct dmem_vm {
+	struct dmem_vm_ident ident;		/* sizes and order: inode->i_rwsem */
+	struct inode *inode;
+	struct dmem_pool *pool;
+	struct dmem_vm_cpu __percpu *cpu;
+	struct xarray regions;			/* region number -> struct dmem_region */
+	void *transport_data;
+
+	/* budget, in pages; limit and watermarks: written under inode->i_rwsem */
+	atomic_long_t charged;
+	long limit_pages;			/* LONG_MAX: all of it may be local */
+	long min_pages;
+	long low_pages;
+	long high_pages;
+	long stock_batch_pages;
+	bool limit_is_set;			/* by ioctl: the pool's default no longer counts */
+	unsigned long stalled_since;		/* jiffies | 1 while faults wait in vain, else 0 */
+	wait_queue_head_t free_wait;
+
+	spinlock_t lru_lock;
+	struct list_head active;
+	struct list_head inactive;
+	struct mutex evict_mutex;
+	struct delayed_work evict_work;
+	long nr_inactive;			/* pages; evict_mutex */
+	atomic_long_t nr_writeback;		/* pages on their way out */
+};
+
+struct dmem_inode {
+	struct inode inode;
+	struct dmem_vm *vm;			/* regular files only */
+};
+
+/* A request to a donor: pages of one region, with the indices of their words. */
+struct dmem_io {
+	struct dmem_vm *vm;
+	struct dmem_region *region;
+	struct list_head queue;			/* transport's */
+	u64 due_ns;				/* transport's */
+	u64 start_ns;
+	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
+	void (*done)(struct dmem_io *io, int err);
+	u16 nr_pages;
+	u8 order;
+	bool prefetch;
+	struct dmem_io_page {
+		struct page *page;
+		u16 index;
+	} pages[] __counted_by(nr_pages);
+};
+
+struct dmem_donor {
+	const struct dmem_transport *transport;
+	u64 lent_pages;
+	void *data;
+};
+
+/**
+ * struct dmem_transport - a way to a donor
+ * @name: what stands before the colon in donor=
+ * @open: parse the rest of donor= and connect; set lent_pages; errors are told through fc
+ * @close: undo @open; no request is under way
+ * @attach: make room to remember what the donor holds of this VM memory
+ * @detach: forget and release all of it; no request is under way
+ * @read: bring the pages of an io; 0 means that done() has been or will be called, within
+ *	the pool's timeout; a negative errno that it will not
+ * @write: send the pages of an io; as @read. Process context
+ * @discard: what the donor holds of this page is wanted no more. Called with the region
+ *	locked, before the page's word says so: may not sleep
+ */
+struct dmem_transport {
+	const char *name;
+	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
+		    struct fs_context *fc);
+	void (*close)(struct dmem_donor *donor);
+	int (*attach)(struct dmem_vm *vm);
+	void (*detach)(struct dmem_vm *vm);
+	int (*read)(struct dmem_io *io);
+	int (*write)(struct dmem_io *io);
+	void (*discard)(struct dmem_vm *vm, u64 page);
+};
+
+/* A mount: a donor and the defaults of its files. Constant once mounted, but for reserved. */
+struct dmem_pool {
+	struct dmem_donor donor;
+	bool donor_is_open;
+	char *donor_spec;
+	u64 size_pages;				/* size=, or 0 */
+	u64 capacity_pages;
+	u64 direct_pages;			/* direct=SIZE, or 0 and direct_percent counts */
+	u32 direct_percent;
+	u32 order;
+	u64 latency_ns;
+	u64 ns_per_page;
+	u32 timeout_ms;
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	atomic64_t reserved_pages;
+};
+
+static inline struct dmem_vm *dmem_inode_vm(struct inode *inode)
+{
+	return container_of(inode, struct dmem_inode, inode)->vm;
+}
+
+static inline struct dmem_pool *dmem_sb_pool(struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline void dmem_stat_add(struct dmem_vm *vm, enum dmem_stat stat, s64 n)
+{
+	this_cpu_add(vm->cpu->stat[stat], n);
+}
+
+static inline u64 dmem_region_first_page(const struct dmem_region *region)
+{
+	return (u64)region->ident.index << DMEM_REGION_ORDER;
+}
+
+/* page.c */
+static inline enum dmem_page_state dmem_word_state(u64 word)
+{
+	return word & DMEM_PAGE_STATE_MASK;
+}
+
+static inline struct page *dmem_word_page(u64 word)
+{
+	u64 pfn = word >> DMEM_PAGE_PFN_SHIFT;
+
+	return pfn ? pfn_to_page(pfn) : NULL;
+}
+
+static inline u64 dmem_word(enum dmem_page_state state, u64 flags, struct page *page)
+{
+	return state | flags | (page ? (u64)page_to_pfn(page) << DMEM_PAGE_PFN_SHIFT : 0);
+}
+
+static inline bool dmem_word_is_busy(u64 word)
+{
+	return dmem_word_state(word) == DMEM_PAGE_FETCHING || word & DMEM_PAGE_INFLIGHT;
+}
+
+bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word);
+
+/* vm.c */
+struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name);
+void dmem_vm_destroy(struct dmem_vm *vm);
+struct dmem_region *dmem_region_find(struct dmem_vm *vm, u32 index);
+struct dmem_region *dmem_region_get(struct dmem_vm *vm, u32 index);
+void dmem_region_activate(struct dmem_region *region);
+void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages);
+u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages);
+bool dmem_charge_page(struct dmem_vm *vm, bool prefetch);
+void dmem_uncharge_pages(struct dmem_vm *vm, long nr);
+long dmem_free_pages(struct dmem_vm *vm);
+u64 dmem_stat_read(struct dmem_vm *vm, enum dmem_stat stat);
+void dmem_trace_vm(struct dmem_vm *vm, enum dmem_vm_event event);
+
+/* fault.c, fetch.c */
+vm_fault_t dmem_fault(struct vm_fault *vmf);
+int dmem_fetch_block(struct dmem_region *region, unsigned int index, unsigned int order);
+unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
+
+/* evict.c */
+void dmem_evict_kick(struct dmem_vm *vm);
+void dmem_evict_work(struct work_struct *work);
+int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush);
+void dmem_release_pages(struct dmem_vm *vm, u64 first, u64 last);
+
+/* policy.c */
+int dmem_policy_init(void);
+u32 dmem_policy_order(struct dmem_fetch_ctx *ctx);
+
+/* transport.c, local.c */
+extern const struct dmem_transport dmem_local_transport;
+int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc);
+void dmem_donor_close(struct dmem_pool *pool);
+
+/* inode.c, ioctl.c */
+extern const struct file_operations dmem_file_ops;
+struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t mode);
+int dmem_reserve_pages(struct dmem_pool *pool, u64 nr);
+long dmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* super.c */
+extern struct file_system_type dmem_fs_type;
+extern struct workqueue_struct *dmem_wq;
+int dmem_inode_cache_init(void);
+void dmem_inode_cache_exit(void);
+
+#endif /* DMEM_CORE_H */

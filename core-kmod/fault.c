@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fault.c - an access that finds no mapping: looks at the page's word and does what
+ * docs/core.md says for its state.
+ *
+ * Called by the mm core with mmap_lock or the VMA lock held; takes the page lock and, before
+ * it, region->lock. The page goes back locked: eviction and punch rely on it.
+ */
+#include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "core.h"
+#include "trace.h"
+
+/* One fault on its way through the states. */
+struct dmem_access {
+	struct vm_fault *vmf;
+	struct dmem_vm *vm;
+	struct dmem_region *region;
+	unsigned int index;
+	bool charged;		/* a page of the budget is held for it */
+};
+
+/* What a step says: an answer for the mm core, or: look at the word again. */
+#define DMEM_FAULT_AGAIN	((__force vm_fault_t)0)
+
+static u32 dmem_access_flags(const struct dmem_access *access)
+{
+	unsigned int flags = access->vmf->flags;
+
+	return (flags & FAULT_FLAG_WRITE ? DMEM_FAULT_F_WRITE : 0) |
+	       (flags & FAULT_FLAG_RETRY_NOWAIT ? DMEM_FAULT_F_NOWAIT : 0) |
+	       (flags & FAULT_FLAG_TRIED ? DMEM_FAULT_F_RETRIED : 0);
+}
+
+static void dmem_trace_fault(const struct dmem_access *access,
+			     const struct dmem_region_ident *ident, u32 kind, u32 flags)
+{
+	trace_dmem_fault(&access->vm->ident, ident, access->vmf->pgoff, kind,
+			 flags | dmem_access_flags(access));
+}
+
+/* As userfaultfd: a fault may be interrupted as far as its caller can take it. */
+static unsigned int dmem_wait_state(unsigned int flags)
+{
+	if (flags & FAULT_FLAG_INTERRUPTIBLE)
+		return TASK_INTERRUPTIBLE;
+	if (flags & FAULT_FLAG_KILLABLE)
+		return TASK_KILLABLE;
+	return TASK_UNINTERRUPTIBLE;
+}
+
+static bool dmem_page_is_busy(struct dmem_region *region, unsigned int index)
+{
+	return dmem_word_state(READ_ONCE(region->words[index])) == DMEM_PAGE_FETCHING;
+}
+
+static void dmem_wait_page(struct dmem_region *region, unsigned int index, unsigned int state)
+{
+	(void)wait_event_state(region->wait, !dmem_page_is_busy(region, index), state);
+}
+
+/* For the evictor; in slices, so that a fault that waits in vain gets to say so. */
+static void dmem_wait_free(struct dmem_vm *vm, unsigned int state)
+{
+	long slice = msecs_to_jiffies(vm->pool->timeout_ms) / 4 + 1;
+
+	(void)___wait_event(vm->free_wait, dmem_free_pages(vm) > 0 || !slice, state, 0, 0,
+			    slice = schedule_timeout(slice));
+}
+
+/**
+ * dmem_fault_wait - wait as the fault's flags allow
+ * @access: its page is on its way, or, with @for_free, there is no budget for it
+ * @for_free: what to wait for
+ *
+ * Return: VM_FAULT_RETRY, or DMEM_FAULT_AGAIN when the locks could not be dropped and the
+ * wait is over.
+ */
+static vm_fault_t dmem_fault_wait(struct dmem_access *access, bool for_free)
+{
+	struct vm_fault *vmf = access->vmf;
+	unsigned int state = dmem_wait_state(vmf->flags);
+	bool unlock = vmf->flags & FAULT_FLAG_ALLOW_RETRY;
+	struct file *file = NULL;
+
+	if (unlock)
+		dmem_stat_add(access->vm, DMEM_STAT_RETRIES, 1);
+	if (unlock && vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	if (unlock) {
+		/* Keeps the VM memory while no VMA does. */
+		file = get_file(vmf->vma->vm_file);
+		release_fault_lock(vmf);
+	}
+	if (for_free)
+		dmem_wait_free(access->vm, state);
+	else
+		dmem_wait_page(access->region, access->index, state);
+	if (!unlock)
+		return fatal_signal_pending(current) ? VM_FAULT_SIGBUS : DMEM_FAULT_AGAIN;
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+/* No budget: the evictor has been woken. Waits for it, but not for ever. */
+static vm_fault_t dmem_fault_stall(struct dmem_access *access)
+{
+	struct dmem_vm *vm = access->vm;
+	unsigned long since = READ_ONCE(vm->stalled_since);
+
+	dmem_stat_add(vm, DMEM_STAT_STALLS, 1);
+	dmem_evict_kick(vm);
+	if (!since) {
+		cmpxchg(&vm->stalled_since, 0, jiffies | 1);
+	} else if (time_after(jiffies, since + msecs_to_jiffies(vm->pool->timeout_ms))) {
+		pr_err_ratelimited("dmem: %s: nothing could be evicted for %u ms: SIGBUS to %s[%d]\n",
+				   vm->ident.name, vm->pool->timeout_ms, current->comm,
+				   task_pid_nr(current));
+		return VM_FAULT_SIGBUS;
+	}
+	return dmem_fault_wait(access, true);
+}
+
+/*
+ * The page is local: map it. The lock is tried first with the word in view; where another
+ * holds it, it is waited for with a reference, and then the word must be looked at again: a
+ * punch may have been the other.
+ */
+static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
+{
+	struct dmem_region *region = access->region;
+	enum dmem_page_state state = dmem_word_state(word);
+	struct page *page = dmem_word_page(word);
+	bool demanded = word & DMEM_PAGE_DEMANDED;
+	bool prefetched = word & DMEM_PAGE_PREFETCHED;
+	struct dmem_region_ident ident;
+
+	get_page(page);
+	if (!trylock_page(page)) {
+		spin_unlock_bh(&region->lock);
+		lock_page(page);
+		unlock_page(page);
+		put_page(page);
+		return DMEM_FAULT_AGAIN;
+	}
+	dmem_page_set(region, access->index,
+		      dmem_word(DMEM_PAGE_MAPPED, word & (DMEM_PAGE_COPY | DMEM_PAGE_INFLIGHT),
+				page));
+	ident = region->ident;
+	spin_unlock_bh(&region->lock);
+
+	if (state == DMEM_PAGE_WRITEBACK)
+		dmem_stat_add(access->vm, DMEM_STAT_RESCUED_PAGES, 1);
+	if (prefetched)
+		dmem_stat_add(access->vm, DMEM_STAT_PREFETCHED_USED, 1);
+	if (!demanded)
+		dmem_stat_add(access->vm, DMEM_STAT_SOFT_FAULTS, 1);
+	dmem_trace_fault(access, &ident,
+			 state == DMEM_PAGE_WRITEBACK ? DMEM_FAULT_RESCUE : DMEM_FAULT_SOFT,
+			 (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
+			 (demanded ? DMEM_FAULT_F_RETRIED : 0));
+	access->vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+/* First touch: zeroed memory, no donor. The word was EMPTY, the region is not locked. */
+static vm_fault_t dmem_fault_zero(struct dmem_access *access)
+{
+	struct dmem_region *region = access->region;
+	struct page *page = alloc_page(GFP_HIGHUSER | __GFP_ZERO);
+	struct dmem_region_ident ident;
+	bool first;
+
+	if (!page)
+		return VM_FAULT_OOM;
+	spin_lock_bh(&region->lock);
+	if (dmem_word_state(region->words[access->index]) != DMEM_PAGE_EMPTY ||
+	    access->vmf->pgoff >= i_size_read(access->vm->inode) >> PAGE_SHIFT) {
+		spin_unlock_bh(&region->lock);
+		put_page(page);
+		return DMEM_FAULT_AGAIN;
+	}
+	get_page(page);
+	__SetPageLocked(page);
+	first = dmem_page_set(region, access->index, dmem_word(DMEM_PAGE_MAPPED, 0, page));
+	ident = region->ident;
+	spin_unlock_bh(&region->lock);
+	access->charged = false;
+
+	if (first)
+		dmem_region_activate(region);
+	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
+	dmem_stat_add(access->vm, DMEM_STAT_ZERO_FILLS, 1);
+	dmem_trace_fault(access, &ident, DMEM_FAULT_ZERO, 0);
+	access->vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+/* The page is with a donor: ask for its block. The region is not locked. */
+static vm_fault_t dmem_fault_fetch(struct dmem_access *access,
+				   const struct dmem_region_ident *ident)
+{
+	unsigned int order = dmem_fetch_order(access->region, access->index,
+					      dmem_access_flags(access));
+	int err;
+
+	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
+	dmem_trace_fault(access, ident, DMEM_FAULT_FETCH, 0);
+	access->charged = false;
+	err = dmem_fetch_block(access->region, access->index, order);
+	if (err == -ENOMEM)
+		return VM_FAULT_OOM;
+	return err ? VM_FAULT_SIGBUS : DMEM_FAULT_AGAIN;
+}
+
+/* The page is on its way already. The region is locked. */
+static vm_fault_t dmem_fault_join(struct dmem_access *access, u64 word)
+{
+	struct dmem_region_ident ident = access->region->ident;
+
+	if (!(word & DMEM_PAGE_DEMANDED))
+		dmem_page_set(access->region, access->index, word | DMEM_PAGE_DEMANDED);
+	spin_unlock_bh(&access->region->lock);
+	if (!(word & DMEM_PAGE_DEMANDED)) {
+		dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
+		dmem_trace_fault(access, &ident, DMEM_FAULT_WAIT, 0);
+	}
+	return dmem_fault_wait(access, false);
+}
+
+static vm_fault_t dmem_fault_step(struct dmem_access *access)
+{
+	struct dmem_region *region = access->region;
+	struct dmem_region_ident ident;
+	u64 word;
+
+	spin_lock_bh(&region->lock);
+	/* Under the region lock: a truncate lowers the size first, then comes for the pages. */
+	if (access->vmf->pgoff >= i_size_read(access->vm->inode) >> PAGE_SHIFT) {
+		spin_unlock_bh(&region->lock);
+		return VM_FAULT_SIGBUS;
+	}
+	word = region->words[access->index];
+	ident = region->ident;
+	switch (dmem_word_state(word)) {
+	case DMEM_PAGE_MAPPED:
+	case DMEM_PAGE_UNMAPPED:
+	case DMEM_PAGE_WRITEBACK:
+		return dmem_fault_local(access, word);
+	case DMEM_PAGE_FETCHING:
+		return dmem_fault_join(access, word);
+	case DMEM_PAGE_EMPTY:
+	case DMEM_PAGE_REMOTE:
+		spin_unlock_bh(&region->lock);
+		if (!access->charged)
+			access->charged = dmem_charge_page(access->vm, false);
+		if (!access->charged)
+			return dmem_fault_stall(access);
+		if (dmem_word_state(word) == DMEM_PAGE_EMPTY)
+			return dmem_fault_zero(access);
+		return dmem_fault_fetch(access, &ident);
+	default:
+		spin_unlock_bh(&region->lock);
+		dmem_trace_fault(access, &ident, DMEM_FAULT_ERROR, 0);
+		return VM_FAULT_SIGBUS;
+	}
+}
+
+/**
+ * dmem_fault - vm_ops->fault of VM memory
+ * @vmf: the fault
+ *
+ * Return: VM_FAULT_LOCKED with the page, VM_FAULT_RETRY, VM_FAULT_SIGBUS past the end of the
+ * file or when the page is lost, VM_FAULT_OOM.
+ */
+vm_fault_t dmem_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct dmem_access access = {
+		.vmf = vmf,
+		.vm = dmem_inode_vm(inode),
+		.index = vmf->pgoff % DMEM_REGION_PAGES,
+	};
+	vm_fault_t ret;
+
+	/* Before anything is made for it; looked at again with the region locked. */
+	if (vmf->pgoff >= i_size_read(inode) >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	access.region = dmem_region_get(access.vm, vmf->pgoff >> DMEM_REGION_ORDER);
+	if (!access.region)
+		return VM_FAULT_OOM;
+	do {
+		ret = dmem_fault_step(&access);
+	} while (ret == DMEM_FAULT_AGAIN);
+	if (access.charged)
+		dmem_uncharge_pages(access.vm, 1);
+	return ret;
+}

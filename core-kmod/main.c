@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/* main.c - the module comes and goes. */
+#include <linux/module.h>
+
+#include "core.h"
+
+static int __init dmem_init(void)
+{
+	int err;
+
+	dmem_wq = alloc_workqueue("dmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!dmem_wq)
+		return -ENOMEM;
+	err = dmem_inode_cache_init();
+	if (err)
+		goto destroy_wq;
+	err = dmem_policy_init();
+	if (err)
+		goto exit_inode_cache;
+	err = register_filesystem(&dmem_fs_type);
+	if (err)
+		goto exit_inode_cache;
+	return 0;
+
+exit_inode_cache:
+	dmem_inode_cache_exit();
+destroy_wq:
+	destroy_workqueue(dmem_wq);
+	return err;
+}
+
+static void __exit dmem_exit(void)
+{
+	unregister_filesystem(&dmem_fs_type);
+	dmem_inode_cache_exit();
+	destroy_workqueue(dmem_wq);
+}
+
+module_init(dmem_init);
+module_exit(dmem_exit);
+MODULE_DESCRIPTION("Remote memory for KVM guests");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_FS(DMEM_FS_NAME);
