@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/* selftest.c - the runner and the helpers of selftest.h. */
+#include "selftest.h"
+
+jmp_buf test_failed;
+char test_reason[512];
+
+int pool_try_mount(const char *options)
+{
+	mkdir(POOL, 0755);
+	return mount("none", POOL, DMEM_FS_NAME, 0, options);
+}
+
+void pool_mount(const char *options)
+{
+	CHECK_MSG(!pool_try_mount(options), "mount -o %s: %s", options, strerror(errno));
+}
+
+int vm_create(const char *name, off_t bytes)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), POOL "/%s", name);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	CHECK_MSG(fd >= 0, "open %s: %s", path, strerror(errno));
+	CHECK_MSG(!ftruncate(fd, bytes), "ftruncate %s: %s", path, strerror(errno));
+	return fd;
+}
+
+void *vm_map(int fd, size_t bytes)
+{
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	CHECK_MSG(map != MAP_FAILED, "mmap: %s", strerror(errno));
+	return map;
+}
+
+struct dmem_vm_get vm_get(int fd)
+{
+	struct dmem_vm_get get = { .size = sizeof(get), .version = DMEM_ABI_VERSION };
+
+	CHECK_MSG(!ioctl(fd, DMEM_IOC_GET, &get), "DMEM_IOC_GET: %s", strerror(errno));
+	return get;
+}
+
+static void vm_set(int fd, struct dmem_vm_set set)
+{
+	set.size = sizeof(set);
+	set.version = DMEM_ABI_VERSION;
+	CHECK_MSG(!ioctl(fd, DMEM_IOC_SET, &set), "DMEM_IOC_SET: %s", strerror(errno));
+}
+
+void vm_set_limit(int fd, uint64_t bytes)
+{
+	vm_set(fd, (struct dmem_vm_set){ .mask = DMEM_SET_DIRECT_LIMIT,
+					 .direct_limit_bytes = bytes });
+}
+
+void vm_set_order(int fd, unsigned int order)
+{
+	vm_set(fd, (struct dmem_vm_set){ .mask = DMEM_SET_ORDER, .order = order });
+}
+
+struct dmem_vm_flush vm_flush(int fd)
+{
+	struct dmem_vm_flush flush = { .size = sizeof(flush), .version = DMEM_ABI_VERSION };
+
+	CHECK_MSG(!ioctl(fd, DMEM_IOC_FLUSH, &flush), "DMEM_IOC_FLUSH: %s", strerror(errno));
+	return flush;
+}
+
+/* Whatever a failed test left behind must not reach the next one. */
+static bool test_end(void)
+{
+	for (int fd = 3; fd < 256; fd++)
+		close(fd);
+	for (int tries = 0; tries < 50; tries++) {
+		if (!umount(POOL) || errno == EINVAL || errno == ENOENT)
+			return true;
+		usleep(20000);
+	}
+	return false;
+}
+
+static bool run_test(const struct test *test, int number)
+{
+	bool passed;
+
+	test_reason[0] = 0;
+	if (setjmp(test_failed)) {
+		passed = false;
+	} else {
+		test->run();
+		passed = true;
+	}
+	if (!test_end() && passed) {
+		snprintf(test_reason, sizeof(test_reason), "the pool could not be unmounted: %s",
+			 strerror(errno));
+		passed = false;
+		umount2(POOL, MNT_DETACH);
+	}
+	printf("%sok %d %s%s%s\n", passed ? "" : "not ", number, test->name,
+	       passed ? "" : " # ", test_reason);
+	fflush(stdout);
+	return passed;
+}
+
+int run_tests(const struct test *tests, int argc, char **argv)
+{
+	int number = 0, failed = 0;
+
+	for (; tests->name; tests++) {
+		if (argc > 1 && strcmp(argv[1], tests->name))
+			continue;
+		failed += !run_test(tests, ++number);
+	}
+	printf("1..%d\n", number);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
+# view and out/ writable. Usage:
+#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE] -- CMD...
+# Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
+# 126 it did not boot. The console goes to the log. Nothing is ever tried twice.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tools/cache.sh"
+
+kernel=${DMEM_KERNEL:-/boot/vmlinuz-$("$top/tools/kver.sh")}
+cpus=2 memory=3G limit=300 log=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernel=$2; shift 2 ;;
+	--cpus) cpus=$2; shift 2 ;;
+	--memory) memory=$2; shift 2 ;;
+	--timeout) limit=$2; shift 2 ;;
+	--log) log=$2; shift 2 ;;
+	--) shift; break ;;
+	*) echo "host.sh: unknown option $1" >&2; exit 2 ;;
+	esac
+done
+case $top in
+*[[:space:]]*) echo "host.sh: the checkout's path has a blank in it: $top" >&2; exit 126 ;;
+esac
+
+mkdir -p "$top/out"
+work=$(mktemp -d "$top/out/host.XXXXXX")
+log=${log:-$work/console.log}
+
+# Hardware only where it can run a stock kernel: DESIGN.md, facts 1 and 2.
+if grep -Eqw 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
+	machine=(--cpus "$cpus")
+else
+	machine=(--disable-kvm --disable-microvm --cpus "$cpus" --qemu "$top/tools/qemu.sh"
+		--qemu-opts="-cpu EPYC-v4")
+fi
+
+{
+	echo "export DMEM_CACHE=$(printf %q "$DMEM_CACHE") DMEM_TOP=$(printf %q "$top")"
+	echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root"
+	echo "cd $(printf %q "$top")"
+	echo "echo booted >$(printf %q "$work/booted")"
+	echo "timeout -k 5 $((limit > 45 ? limit - 30 : limit)) $(printf '%q ' "$@")"
+	echo "echo \$? >$(printf %q "$work/status")"
+	echo "dmesg -r >$(printf %q "$work/dmesg") 2>&1 || true"
+} >"$work/run"
+
+boot=0
+timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" --rwdir "$top/out" -v \
+	"${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" || boot=$?
+
+# What a kernel says when something is wrong with it.
+bad='BUG: |Oops|WARNING: |KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|hard LOCKUP|general protection fault|unable to handle|sleeping function called|bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
+complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEim 3 "$bad" || true)
+if [ ! -e "$work/booted" ]; then
+	status=126 say="the host kernel did not boot"
+elif [ -n "$complaint" ]; then
+	status=125 say="the host kernel complained: $complaint"
+elif [ ! -e "$work/status" ]; then
+	status=125 say="the host kernel died"
+	[ "$boot" -eq 124 ] || [ "$boot" -eq 137 ] && status=124 say="time over: $limit s, the host hung"
+else
+	status=$(cat "$work/status") say=
+	[ "$status" -ne 137 ] || status=124
+	[ "$status" -ne 124 ] || say="time over: the command took more than its share of $limit s"
+fi
+if [ -n "$say" ]; then
+	echo "host.sh: $say; the end of $log:" >&2
+	grep -aEi -A 40 -m 1 "$bad" "$log" >&2 || tail -n 40 "$log" >&2
+fi
+case $log in
+"$work"/*) [ "$status" -ne 0 ] || rm -rf "$work" ;;
+*) rm -rf "$work" ;;
+esac
+exit "$status"
