@@ -30,20 +30,31 @@ static void test_mount_options(void)
 	}
 }
 
+union arg {
+	struct dmem_vm_get get;
+	struct dmem_vm_set set;
+	unsigned char bytes[8192];
+};
+
+/* Size and version are right unless the test says otherwise; the rest is zero. */
+static void *set_arg(union arg *arg, struct dmem_vm_set set)
+{
+	set.size = set.size ?: sizeof(set);
+	set.version = set.version ?: DMEM_ABI_VERSION;
+	memset(arg, 0, sizeof(*arg));
+	arg->set = set;
+	return arg;
+}
+
 static void test_ioctls(void)
 {
 	pool_mount("donor=local:64M");
 	int fd = vm_create("vm", 8 * MIB);
 	int dir = open(POOL, O_RDONLY | O_DIRECTORY);
 	int ro = open(POOL "/vm", O_RDONLY);
-	union {
-		struct dmem_vm_get get;
-		struct dmem_vm_set set;
-		unsigned char bytes[8192];
-	} arg;
+	union arg arg;
 
-#define SET(...) (memset(&arg, 0, sizeof(arg)), arg.set = (struct dmem_vm_set){ \
-		.size = sizeof(arg.set), .version = DMEM_ABI_VERSION, __VA_ARGS__ }, &arg)
+#define SET(...) set_arg(&arg, (struct dmem_vm_set){ __VA_ARGS__ })
 
 	memset(&arg, 0, sizeof(arg));
 	CHECK_ERRNO(ioctl(fd, _IO(DMEM_IOC_TYPE, 0x7f), &arg), ENOTTY);

@@ -174,7 +174,7 @@ struct writer {
 	pthread_t thread;
 	char *map;
 	uint64_t pages;
-	unsigned int number, of;
+	unsigned int number, of, steps;
 	atomic_int *bad;
 };
 
@@ -185,7 +185,7 @@ static void *writer_run(void *arg)
 	uint16_t *versions = calloc(writer->pages, sizeof(*versions));
 	unsigned int seed = writer->number + 1;
 
-	for (int step = 0; step < 30000; step++) {
+	for (unsigned int step = 0; step < writer->steps; step++) {
 		uint64_t page = (uint64_t)rand_r(&seed) % (writer->pages / writer->of);
 		uint64_t *words;
 
@@ -204,14 +204,14 @@ static void *writer_run(void *arg)
 	return NULL;
 }
 
-static void hammer(int fd, char *map, uint64_t pages)
+static void hammer(int fd, char *map, uint64_t pages, unsigned int steps)
 {
 	struct writer writers[4];
 	atomic_int bad = 0;
 
 	for (unsigned int i = 0; i < 4; i++) {
 		writers[i] = (struct writer){ .map = map, .pages = pages, .number = i, .of = 4,
-					      .bad = &bad };
+					      .steps = steps, .bad = &bad };
 		CHECK(!pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]));
 	}
 	/* Meanwhile everything is thrown out now and again, and the limit moves. */
@@ -225,6 +225,12 @@ static void hammer(int fd, char *map, uint64_t pages)
 	for (unsigned int i = 0; i < 4; i++)
 		pthread_join(writers[i].thread, NULL);
 	CHECK_MSG(!bad, "%d wrong words", bad);
+
+	struct dmem_vm_get get = vm_get(fd);
+
+	printf("# faults %llu soft %llu fetched %llu evicted %llu written %llu rescued %llu retries %llu stalls %llu\n",
+	       get.faults, get.soft_faults, get.fetched_pages, get.evicted_pages,
+	       get.writeback_pages, get.rescued_pages, get.retries, get.stalls);
 }
 
 static void test_threads_under_pressure(void)
@@ -233,7 +239,7 @@ static void test_threads_under_pressure(void)
 	int fd = vm_create("vm", 16 * MIB);
 	char *map = vm_map(fd, 16 * MIB);
 
-	hammer(fd, map, 4096);
+	hammer(fd, map, 4096, 30000);
 	munmap(map, 16 * MIB);
 }
 
@@ -243,7 +249,7 @@ static void test_threads_with_link(void)
 	int fd = vm_create("vm", 16 * MIB);
 	char *map = vm_map(fd, 16 * MIB);
 
-	hammer(fd, map, 4096);
+	hammer(fd, map, 4096, 8000);
 	struct dmem_vm_get get = vm_get(fd);
 
 	CHECK_MSG(get.retries > 0, "no fault dropped its lock");
@@ -379,11 +385,13 @@ static void test_pinned(void)
 	page_check(copy, 0, 2);
 	page_check(copy, 15, 1);
 
-	/* process_vm_readv goes through GUP, fetching as it goes. */
-	struct iovec to = { copy, 4 * MIB }, from = { map, 4 * MIB };
-
+	/* process_vm_readv goes through GUP, fetching as it goes; it pins all of a call's pages. */
 	vm_flush(fd);
-	CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)(4 * MIB));
+	for (size_t part = 0; part < 4; part++) {
+		struct iovec to = { copy + part * MIB, MIB }, from = { map + part * MIB, MIB };
+
+		CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)MIB);
+	}
 	page_check(copy, 0, 2);
 	for (uint64_t page = 1; page < 1024; page++)
 		page_check(copy, page, 1);

@@ -83,11 +83,35 @@ static bool test_end(void)
 	return false;
 }
 
+/* No test takes a tenth of this: the rest would only wait for the host's time limit. */
+#define TEST_LIMIT_S	180
+
+static const char *test_running;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	dprintf(STDOUT_FILENO, "Bail out! %s takes more than %d s\n", test_running, TEST_LIMIT_S);
+	_exit(1);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
 static bool run_test(const struct test *test, int number)
 {
+	double start = seconds();
 	bool passed;
 
 	test_reason[0] = 0;
+	test_running = test->name;
+	signal(SIGALRM, on_alarm);
+	alarm(TEST_LIMIT_S);
 	if (setjmp(test_failed)) {
 		passed = false;
 	} else {
@@ -100,7 +124,8 @@ static bool run_test(const struct test *test, int number)
 		passed = false;
 		umount2(POOL, MNT_DETACH);
 	}
-	printf("%sok %d %s%s%s\n", passed ? "" : "not ", number, test->name,
+	alarm(0);
+	printf("# %s: %.1f s\n%sok %d %s%s%s\n", test->name, seconds() - start, passed ? "" : "not ", number, test->name,
 	       passed ? "" : " # ", test_reason);
 	fflush(stdout);
 	return passed;

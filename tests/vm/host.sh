@@ -48,12 +48,14 @@ fi
 	echo "dmesg -r >$(printf %q "$work/dmesg") 2>&1 || true"
 } >"$work/run"
 
+# From the root: vng takes the writable folder's path for one that begins there.
 boot=0
-timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" --rwdir "$top/out" -v \
-	"${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" || boot=$?
+cd /
+timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
+	--rwdir "$top/out" -v "${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" || boot=$?
 
 # What a kernel says when something is wrong with it.
-bad='BUG: |Oops|WARNING: |KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|hard LOCKUP|general protection fault|unable to handle|sleeping function called|bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
+bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|hard LOCKUP|general protection fault|unable to handle|sleeping function called|bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
 complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEim 3 "$bad" || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"
