@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boots the test guest under KVM and judges it by its console. Runs inside a host (host.sh). Usage:
+#   run.sh --memory SIZE_MIB --backing FILE_OR_DIR|memfd --log FILE [--disturb clear_refs]
+#     [--vcpus N] [--work LIST] [--pattern-bytes N] [--redis-keys N] [--redis-requests N]
+#     [--timeout S] [--initrd FILE] [--kernel FILE] [--pidfile FILE]
+# Exit status: 0 the guest said PASS and QEMU ended well, 1 it did not (why: stderr), 2 usage.
+set -euo pipefail
+top=${DMEM_TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
+
+memory='' backing='' log='' disturb='' vcpus=1 limit=120 pidfile=''
+initrd=$top/out/guest.cpio.gz
+kernel=/boot/vmlinuz-$(uname -r)
+# A debug kernel as the host is not in /boot: the guest is a stock one then.
+[ -e "$kernel" ] || kernel=/boot/vmlinuz-$("$top/tools/kver.sh")
+append="console=ttyS0 quiet panic=-1 reboot=t"
+
+misuse() {
+	echo "run.sh: $*" >&2
+	exit 2
+}
+while [ $# -gt 0 ]; do
+	[ $# -ge 2 ] || misuse "unknown option, or one without its value: $1"
+	case $1 in
+	--memory) memory=$2 ;;
+	--backing) backing=$2 ;;
+	--log) log=$2 ;;
+	--disturb) disturb=$2 ;;
+	--vcpus) vcpus=$2 ;;
+	--work) append+=" dmem.work=$2" ;;
+	--pattern-bytes) append+=" dmem.pattern_bytes=$2" ;;
+	--redis-keys) append+=" dmem.redis_keys=$2" ;;
+	--redis-requests) append+=" dmem.redis_requests=$2" ;;
+	--timeout) limit=$2 ;;
+	--initrd) initrd=$2 ;;
+	--kernel) kernel=$2 ;;
+	--pidfile) pidfile=$2 ;;
+	*) misuse "unknown option $1" ;;
+	esac
+	shift 2
+done
+[[ $memory =~ ^[1-9][0-9]*$ ]] || misuse "--memory needs a number of MiB"
+[[ $limit =~ ^[1-9][0-9]*$ ]] || misuse "--timeout needs a number of seconds"
+[ -n "$backing" ] || misuse "--backing is needed"
+[ -n "$log" ] || misuse "--log is needed"
+[ -z "$disturb" ] || [ "$disturb" = clear_refs ] || misuse "no such disturbance: $disturb"
+
+qemu=
+cleanup() {
+	[ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
+	[ -z "$pidfile" ] || rm -f "$pidfile"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+fail() {
+	echo "run.sh: $*" >&2
+	[ ! -s "$log" ] || tail -n 20 "$log" | tr -d '\r' >&2
+	exit 1
+}
+: >"$log"
+[ -r "$kernel" ] || fail "no kernel image $kernel"
+[ -r "$initrd" ] || fail "no initramfs $initrd: tests/guest/mkinitramfs.sh makes it"
+if [ ! -e /dev/kvm ]; then
+	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel 2>/dev/null || true
+	[ -e /dev/kvm ] || fail "no /dev/kvm: neither kvm_amd nor kvm_intel loads"
+fi
+
+# In QEMU's options a comma is written twice.
+case $backing in
+memfd) object=memory-backend-memfd,id=mem,size=${memory}M,share=on ;;
+*) object=memory-backend-file,id=mem,size=${memory}M,mem-path=${backing//,/,,},share=on ;;
+esac
+"$top/tools/qemu.sh" -machine q35,accel=kvm,memory-backend=mem -object "$object" \
+	-cpu host -m "$memory" -smp "$vcpus" -nodefaults -no-reboot -display none \
+	-chardev "file,id=console,path=${log//,/,,},append=on" -serial chardev:console \
+	-kernel "$kernel" -initrd "$initrd" -append "$append" \
+	</dev/null >>"$log" 2>&1 &
+qemu=$!
+if [ -n "$pidfile" ]; then
+	echo "$qemu" >"$pidfile.new"
+	mv -f "$pidfile.new" "$pidfile"
+fi
+
+alive() {
+	kill -0 "$qemu" 2>/dev/null
+}
+disturbed=0
+end=$((SECONDS + limit))
+while alive && [ "$SECONDS" -lt "$end" ]; do
+	if [ -n "$disturb" ] && { echo 4 >"/proc/$qemu/clear_refs"; } 2>/dev/null; then
+		disturbed=$((disturbed + 1))
+	fi
+	sleep 0.2
+done
+
+# What the guest got to, for the reason.
+last() {
+	grep -a '^dmem-guest: ' "$log" | tail -n 1 | tr -d '\r' || true
+}
+if alive; then
+	kill -KILL "$qemu" 2>/dev/null || true
+	for ((i = 0; i < 50; i++)); do
+		alive || break
+		sleep 0.2
+	done
+	! alive || fail "timed out after $limit s, and QEMU cannot be killed; last: '$(last)'"
+	fail "timed out after $limit s; last: '$(last)'"
+fi
+status=0
+wait "$qemu" || status=$?
+qemu=
+[ "$status" -eq 0 ] || fail "died early: QEMU ended with status $status; last: '$(last)'"
+! grep -aq 'dmem-guest: FAIL' "$log" || fail "the guest said FAIL"
+grep -aq 'dmem-guest: PASS' "$log" || fail "died early: no PASS; last: '$(last)'"
+[ -z "$disturb" ] || [ "$disturbed" -gt 0 ] || fail "nothing was disturbed: clear_refs refused"

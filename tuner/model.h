@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * model.h - what block order a region should have, from what its use looked like.
+ *
+ * Pure arithmetic over histograms: no maps, no clock, no I/O, so it is tested alone. docs/tuner.md
+ * tells where its formulas come from.
+ */
+#ifndef DMEM_MODEL_H
+#define DMEM_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MODEL_ORDERS		10
+#define MODEL_DISTANCE_SLOTS	10
+#define MODEL_REASON_LEN	96
+
+/**
+ * struct model_link - what a fetch costs, measured or as the pool says
+ * @request_ns: time of a request whatever its size
+ * @page_ns: time of each further 4 KiB page
+ */
+struct model_link {
+	double request_ns;
+	double page_ns;
+};
+
+/**
+ * struct model_sample - how one region was used since the last decision (counts, not rates)
+ * @misses: faults that needed a donor
+ * @prefetched: pages brought that no fault asked for
+ * @used: prefetched pages that were then touched
+ * @unused: prefetched pages evicted untouched
+ * @distance: misses by their distance in pages to the region's miss before: slot n counts
+ *	distances from 2^n to 2^(n+1) - 1; the region has 512 pages, slot 0 is distance 1 (or 0)
+ * @forward: how many of those distances were forward
+ * @touched_pages: distinct pages seen in use, 0 ... 512
+ */
+struct model_sample {
+	uint32_t misses;
+	uint32_t prefetched;
+	uint32_t used;
+	uint32_t unused;
+	uint32_t distance[MODEL_DISTANCE_SLOTS];
+	uint32_t forward;
+	uint32_t touched_pages;
+};
+
+/**
+ * struct model_decision - what the model says of a region
+ * @order: 0 ... 9
+ * @changed: @order differs from the current one
+ * @gain_ns: time a page in use is estimated to cost less than with the current order
+ * @reason: one line for the log: "neighbours 0.93 likely: 4 -> 5 saves 1.2 us a page"
+ */
+struct model_decision {
+	unsigned int order;
+	bool changed;
+	double gain_ns;
+	char reason[MODEL_REASON_LEN];
+};
+
+/**
+ * model_cost_ns - estimated time per page used, when fetched at an order
+ * @link: costs of the link
+ * @density: share of a block's other pages that are used once it is fetched, 0 ... 1
+ * @order: 0 ... 9
+ */
+double model_cost_ns(const struct model_link *link, double density, unsigned int order);
+
+/**
+ * model_density - the share of a block's other pages that will be used, by order
+ * @sample: what was seen
+ * @order: block order asked about, 1 ... 9
+ *
+ * Return: 0 ... 1, or a negative number when the sample is too small to say.
+ */
+double model_density(const struct model_sample *sample, unsigned int order);
+
+/**
+ * model_decide - the order for a region
+ * @link: costs of the link
+ * @sample: since the last decision
+ * @current: the order in force, 0 ... 9
+ *
+ * Moves away from @current only for a gain that is worth it (hysteresis), and keeps it when
+ * the sample says too little.
+ */
+struct model_decision model_decide(const struct model_link *link,
+				   const struct model_sample *sample, unsigned int current);
+
+#endif /* DMEM_MODEL_H */
