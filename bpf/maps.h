@@ -27,7 +27,34 @@ struct dmem_version {
 	__u32 region_bytes;
 };
 
-/** struct dmem_vm_key - key of the map `vms`. @vm is the VM memory's id (its inode number). */
+/**
+ * struct dmem_epoch - the only entry (key 0) of the map `epoch`: the span of time that
+ *	dmem_region_value.touched is about
+ * @number: counts up; a reader that wants a new span writes the next one
+ * @since_ns: CLOCK_MONOTONIC of that
+ */
+struct dmem_epoch {
+	__u64 number;
+	__u64 since_ns;
+};
+
+/**
+ * struct dmem_plane_stats - the only entry (key 0) of the map `plane_stats`, one per CPU
+ * @lost_events: events of VM memories that found no room in a map
+ * @kvm_faults_other: second-level misses on memory that is not dmem's
+ * @kvm_faults_unmatched: second-level misses that no memory slot or mapping could be found for
+ *	(emulated devices are such addresses; so is memory while its slot is being moved)
+ */
+struct dmem_plane_stats {
+	__u64 lost_events;
+	__u64 kvm_faults_other;
+	__u64 kvm_faults_unmatched;
+};
+
+/**
+ * struct dmem_vm_key - key of the maps `vms` and `vm_stats`
+ * @vm: the VM memory's id (its inode number); never used twice while the module is loaded
+ */
 struct dmem_vm_key {
 	__u32 vm;
 };
@@ -35,13 +62,10 @@ struct dmem_vm_key {
 /**
  * struct dmem_vm_value - one VM memory: map `vms`
  * @name: the file's name when it was made
- * @updated_ns: CLOCK_MONOTONIC of the last event
- * @fetch_latency: time from request to arrival of the faulting page, log2 slots of ns
- * @fetches_by_order: fetches by block order
- * @kvm_faults: second-level misses of its guest (kvm:kvm_page_fault)
- * @lost_events: events that found no room in a map
- *
- * The figures of direct and remote memory are the core's own, as of its last event.
+ * @direct_bytes, @remote_bytes: the core's own figures as of @updated_ns
+ * @updated_ns: CLOCK_MONOTONIC of the last event that told them
+ * @default_order: block order where nothing is decided
+ * @gone: 1 when its last user is gone; the entry waits for a reader to delete it
  */
 struct dmem_vm_value {
 	char name[DMEM_MAP_NAME_LEN];
@@ -50,24 +74,42 @@ struct dmem_vm_value {
 	__u64 direct_bytes;
 	__u64 remote_bytes;
 	__u64 updated_ns;
+	__u32 default_order;
+	__u32 gone;
+};
+
+/**
+ * struct dmem_vm_stats - what happened to one VM memory since the plane was loaded: map
+ *	`vm_stats`, one per CPU; readers add them up
+ * @faults: accesses that found no local page
+ * @soft_faults: accesses that found it local but not mapped
+ * @fetches_by_order: fetches by block order
+ * @fetch_latency: time from request to arrival of the faulting page, log2 slots of ns
+ * @fetch_ns: sum of those times
+ * @prefetch_latency_ns: sum of the times of the requests for the rest of a block
+ * @prefetches: how many those were
+ * @kvm_faults: second-level misses of its guest (kvm:kvm_page_fault)
+ */
+struct dmem_vm_stats {
 	__u64 faults;
 	__u64 soft_faults;
 	__u64 zero_fills;
 	__u64 fetched_pages;
+	__u64 fetch_errors;
+	__u64 fetch_ns;
+	__u64 prefetches;
+	__u64 prefetch_latency_ns;
 	__u64 prefetched_pages;
 	__u64 prefetched_used_pages;
 	__u64 prefetched_unused_pages;
+	__u64 evictions;
 	__u64 evicted_pages;
+	__u64 writebacks;
 	__u64 writeback_pages;
 	__u64 writeback_ns;
-	__u64 fetch_ns;
 	__u64 kvm_faults;
-	__u64 kvm_faults_unmatched;
-	__u64 lost_events;
 	__u64 fetches_by_order[DMEM_MAP_ORDERS];
 	__u64 fetch_latency[DMEM_LATENCY_SLOTS];
-	__u32 default_order;
-	__u32 gone;
 };
 
 /** struct dmem_region_key - key of the maps `regions` and `orders`. */
@@ -77,12 +119,17 @@ struct dmem_region_key {
 };
 
 /**
- * struct dmem_region_value - how one region is used: map `regions`
+ * struct dmem_region_value - how one region is used: map `regions`; counts since the plane was
+ *	loaded, wrapping at 2^32
+ * @touched: a bit a page, set at the first use seen in epoch @epoch
+ * @updated_ns: CLOCK_MONOTONIC of the last event
  * @misses: faults that needed a donor
- * @touched: a bit a page, set at the first use seen in the epoch @epoch
- * @distance: distance in pages to the region's previous miss: log2 slots, see @forward
- * @forward: how many of those were forward
- * @local_pages: pages of it on this host, as of its last event
+ * @kvm_faults: second-level misses; may be several for one page
+ * @distance: pages between a demand and the region's demand before it (a demand is a miss or
+ *	the first use of a prefetched page, so the histogram does not depend on the block order)
+ * @forward: how many of those went up
+ * @last_demand: 1 + the page of the last demand, 0 when there was none
+ * @local_pages, @remote_pages: as of its last event
  */
 struct dmem_region_value {
 	__u64 touched[DMEM_MAP_REGION_PAGES / 64];
@@ -100,10 +147,9 @@ struct dmem_region_value {
 	__u32 writeback_pages;
 	__u32 forward;
 	__u32 distance[DMEM_DISTANCE_SLOTS];
-	__u16 last_miss_page;
+	__u32 last_demand;
 	__u16 local_pages;
 	__u16 remote_pages;
-	__u16 reserved;
 };
 
 /**

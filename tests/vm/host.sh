@@ -55,8 +55,8 @@ timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
 	--rwdir "$top/out" -v "${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" || boot=$?
 
 # What a kernel says when something is wrong with it.
-bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|hard LOCKUP|general protection fault|unable to handle|sleeping function called|bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
-complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEim 3 "$bad" || true)
+bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|general protection fault|unable to handle|sleeping function called|BUG: Bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
+complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEm 3 "$bad" || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"
 elif [ -n "$complaint" ]; then
@@ -71,7 +71,7 @@ else
 fi
 if [ -n "$say" ]; then
 	echo "host.sh: $say; the end of $log:" >&2
-	grep -aEi -A 40 -m 1 "$bad" "$log" >&2 || tail -n 40 "$log" >&2
+	grep -aE -A 40 -m 1 "$bad" "$log" >&2 || tail -n 40 "$log" >&2
 fi
 case $log in
 "$work"/*) [ "$status" -ne 0 ] || rm -rf "$work" ;;

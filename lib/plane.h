@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * plane.h - the BPF plane from user space: load and pin it, take it down, read its maps, write
+ * decisions. All functions return 0 or a negative errno with a sentence in *error.
+ */
+#ifndef DMEM_PLANE_H
+#define DMEM_PLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#include "error.h"
+#include "maps.h"
+
+enum dmem_plane_map {
+	DMEM_PLANE_VERSION,
+	DMEM_PLANE_EPOCH,
+	DMEM_PLANE_STATS,
+	DMEM_PLANE_VMS,
+	DMEM_PLANE_VM_STATS,
+	DMEM_PLANE_REGIONS,
+	DMEM_PLANE_ORDERS,
+	DMEM_PLANE_MAPS,
+};
+
+/** struct dmem_plane - an open plane: the fds of its maps. */
+struct dmem_plane {
+	int map[DMEM_PLANE_MAPS];
+};
+
+/** struct dmem_plane_vm - one VM memory as the maps have it; @stats are sums over the CPUs. */
+struct dmem_plane_vm {
+	__u32 id;
+	struct dmem_vm_value value;
+	struct dmem_vm_stats stats;
+};
+
+/** struct dmem_plane_region - one region, with its decision where there is one. */
+struct dmem_plane_region {
+	struct dmem_region_key key;
+	struct dmem_region_value value;
+	struct dmem_order_value order;
+	bool decided;
+};
+
+/**
+ * dmem_plane_load - load the programs, attach them and pin everything
+ * @error: why not: no root, no BTF, no module, loaded already (EEXIST), another policy (EBUSY)
+ *
+ * All or nothing: what is pinned appears under DMEM_PIN_DIR at once, or not at all. Where KVM is
+ * not loaded its faults are not seen, and *@has_kvm says so.
+ */
+int dmem_plane_load(bool *has_kvm, struct dmem_error *error);
+
+/** dmem_plane_unload - detach and unpin. ENOENT when it is not loaded. */
+int dmem_plane_unload(struct dmem_error *error);
+
+/**
+ * dmem_plane_open - open the pinned maps
+ * @writable: decisions will be written
+ *
+ * ENOENT when the plane is not loaded, EPROTO when it is of another version.
+ */
+int dmem_plane_open(struct dmem_plane *plane, bool writable, struct dmem_error *error);
+void dmem_plane_close(struct dmem_plane *plane);
+
+/** dmem_plane_read_vms - all VM memories, by id; the caller frees *@vms. */
+int dmem_plane_read_vms(const struct dmem_plane *plane, struct dmem_plane_vm **vms, size_t *nr,
+			struct dmem_error *error);
+
+/** dmem_plane_read_regions - all regions, by VM and index; the caller frees *@regions. */
+int dmem_plane_read_regions(const struct dmem_plane *plane, struct dmem_plane_region **regions,
+			    size_t *nr, struct dmem_error *error);
+
+/** dmem_plane_read_stats - the plane's own counts, summed over the CPUs. */
+int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stats *stats,
+			  struct dmem_error *error);
+
+/** dmem_plane_set_order - decide for a region; what was counted of its use stays. */
+int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_plane_region *region,
+			 __u32 order, struct dmem_error *error);
+
+/** dmem_plane_next_epoch - begin a new epoch of touched pages. */
+int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *error);
+
+/** dmem_plane_forget_vm - delete what the maps have of a VM memory that is gone. */
+int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm,
+			 const struct dmem_plane_region *regions, size_t nr,
+			 struct dmem_error *error);
+
+/** dmem_clock_ns - CLOCK_MONOTONIC, as the maps' *_ns fields. */
+__u64 dmem_clock_ns(void);
+
+#endif /* DMEM_PLANE_H */

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tune.c - one round of tuning: the difference between two readings of the maps is a sample
+ * for each region; the model decides; changes are written and logged with their reason.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tune.h"
+
+/* Until single pages and longer requests have both been timed: 100 Gb/s at 3 us, DESIGN. */
+#define DEFAULT_REQUEST_NS	3000.0
+#define DEFAULT_PAGE_SHARE	0.1
+#define TIMED_MIN		16
+
+struct model_link tune_link(const struct dmem_vm_stats *stats)
+{
+	struct model_link link = {
+		.request_ns = DEFAULT_REQUEST_NS * (1 - DEFAULT_PAGE_SHARE),
+		.page_ns = DEFAULT_REQUEST_NS * DEFAULT_PAGE_SHARE,
+	};
+	double single, longer, pages;
+	__u64 fetches = stats->fetched_pages - stats->prefetched_pages;
+
+	if (fetches < TIMED_MIN)
+		return link;
+	single = (double)stats->fetch_ns / fetches;
+	link.page_ns = single * DEFAULT_PAGE_SHARE;
+	if (stats->prefetches >= TIMED_MIN) {
+		longer = (double)stats->prefetch_latency_ns / stats->prefetches;
+		pages = (double)stats->prefetched_pages / stats->prefetches;
+		if (pages > 1 && longer > single)
+			link.page_ns = (longer - single) / (pages - 1);
+	}
+	if (link.page_ns > single)
+		link.page_ns = single;
+	link.request_ns = single - link.page_ns;
+	return link;
+}
+
+static const struct dmem_region_value *value_before(const struct tuner *tuner,
+						    const struct dmem_plane_region *region,
+						    size_t *at)
+{
+	static const struct dmem_region_value none;
+
+	/* Both readings are sorted: one walk through both finds all pairs. */
+	while (*at < tuner->nr_last) {
+		const struct dmem_region_key *key = &tuner->last[*at].key;
+
+		if (key->vm == region->key.vm && key->region == region->key.region)
+			return &tuner->last[*at].value;
+		if (key->vm > region->key.vm ||
+		    (key->vm == region->key.vm && key->region > region->key.region))
+			break;
+		(*at)++;
+	}
+	return &none;
+}
+
+static struct model_sample sample_region(const struct dmem_region_value *now,
+					 const struct dmem_region_value *before)
+{
+	struct model_sample sample = {
+		.misses = now->misses - before->misses,
+		.prefetched = now->prefetched_pages - before->prefetched_pages,
+		.used = now->prefetched_used_pages - before->prefetched_used_pages,
+		.unused = now->prefetched_unused_pages - before->prefetched_unused_pages,
+		.forward = now->forward - before->forward,
+	};
+	size_t i;
+
+	for (i = 0; i < MODEL_DISTANCE_SLOTS; i++)
+		sample.distance[i] = now->distance[i] - before->distance[i];
+	for (i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
+		sample.touched_pages += __builtin_popcountll(now->touched[i]);
+	return sample;
+}
+
+static const struct dmem_plane_vm *find_vm(const struct dmem_plane_vm *vms, size_t nr, __u32 id)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (vms[i].id == id)
+			return &vms[i];
+	return NULL;
+}
+
+static struct model_decision decide(const struct tuner *tuner, const struct dmem_plane_vm *vm,
+				    const struct model_sample *sample, unsigned int current)
+{
+	struct model_decision decision = { .order = tuner->static_order };
+	struct model_link link;
+
+	if (tuner->mode == TUNE_STATIC) {
+		decision.changed = decision.order != current;
+		snprintf(decision.reason, sizeof(decision.reason), "static order");
+		return decision;
+	}
+	link = tune_link(&vm->stats);
+	return model_decide(&link, sample, current);
+}
+
+static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
+		       const struct dmem_plane_region *region,
+		       const struct dmem_region_value *before, struct dmem_error *error)
+{
+	unsigned int current = region->decided ? region->order.order : vm->value.default_order;
+	struct model_sample sample = sample_region(&region->value, before);
+	struct model_decision decision = decide(tuner, vm, &sample, current);
+	int err;
+
+	if (!decision.changed)
+		return 0;
+	printf("dmem-tuner: %s region %u: order %u -> %u: %s%s\n", vm->value.name,
+	       region->key.region, current, decision.order, decision.reason,
+	       tuner->dry_run ? " (dry run: not written)" : "");
+	if (tuner->dry_run)
+		return 0;
+	err = dmem_plane_set_order(&tuner->plane, region, decision.order, error);
+	if (!err)
+		tuner->decisions++;
+	return err;
+}
+
+/* A VM memory that is gone leaves its entries to whoever reads them: here they end. */
+static int forget_gone(struct tuner *tuner, const struct dmem_plane_vm *vms, size_t nr_vms,
+		       const struct dmem_plane_region *regions, size_t nr_regions,
+		       struct dmem_error *error)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < nr_vms; i++) {
+		if (!vms[i].value.gone)
+			continue;
+		printf("dmem-tuner: %s is gone\n", vms[i].value.name);
+		if (tuner->dry_run)
+			continue;
+		err = dmem_plane_forget_vm(&tuner->plane, vms[i].id, regions, nr_regions, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int tune_round(struct tuner *tuner, struct dmem_error *error)
+{
+	struct dmem_plane_region *regions = NULL;
+	size_t i, nr_regions, nr_vms, at = 0;
+	struct dmem_plane_vm *vms = NULL;
+	int err;
+
+	err = dmem_plane_read_vms(&tuner->plane, &vms, &nr_vms, error);
+	if (!err)
+		err = dmem_plane_read_regions(&tuner->plane, &regions, &nr_regions, error);
+	if (!err && !tuner->dry_run)
+		err = dmem_plane_next_epoch(&tuner->plane, error);
+	for (i = 0; !err && i < nr_regions; i++) {
+		const struct dmem_plane_vm *vm = find_vm(vms, nr_vms, regions[i].key.vm);
+		const struct dmem_region_value *before = value_before(tuner, &regions[i], &at);
+
+		if (vm && !vm->value.gone && tuner->mode != TUNE_OFF)
+			err = tune_region(tuner, vm, &regions[i], before, error);
+	}
+	if (!err)
+		err = forget_gone(tuner, vms, nr_vms, regions, nr_regions, error);
+	free(vms);
+	if (err) {
+		free(regions);
+		return err;
+	}
+	free(tuner->last);
+	tuner->last = regions;
+	tuner->nr_last = nr_regions;
+	tuner->rounds++;
+	fflush(stdout);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tune.h - one round of tuning: what happened since the last one, what follows from it, and the
+ * decisions written. Called by main.c alone.
+ */
+#ifndef DMEM_TUNE_H
+#define DMEM_TUNE_H
+
+#include "model.h"
+#include "plane.h"
+
+enum tune_mode {
+	TUNE_AUTO,
+	TUNE_STATIC,
+	TUNE_OFF,
+};
+
+struct tuner {
+	struct dmem_plane plane;
+	enum tune_mode mode;
+	unsigned int static_order;
+	bool dry_run;
+	struct dmem_plane_region *last;	/* regions as of the round before, sorted */
+	size_t nr_last;
+	unsigned long long rounds;
+	unsigned long long decisions;
+};
+
+/** tune_round - read, decide, write, log each change. 0 or a negative errno. */
+int tune_round(struct tuner *tuner, struct dmem_error *error);
+
+/** tune_link - what a fetch costs, from the times that a VM's fetches took. */
+struct model_link tune_link(const struct dmem_vm_stats *stats);
+
+#endif /* DMEM_TUNE_H */
