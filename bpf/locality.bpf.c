@@ -89,6 +89,8 @@ struct {
 	__type(value, struct slot_value);
 } slots SEC(".maps");
 
+/* Newer verifiers want every pointer argument of a tracepoint checked before its use. */
+
 static const struct dmem_vm_stats no_stats;
 static const struct dmem_vm_value no_vm;
 static const struct dmem_region_value no_region;
@@ -220,7 +222,7 @@ static __always_inline void region_demand(struct dmem_region_value *value, u32 p
 SEC("tp_btf/dmem_vm")
 int BPF_PROG(on_vm, struct dmem_vm_ident *vm, u32 event, u64 direct_bytes, u64 remote_bytes)
 {
-	struct dmem_vm_value *value = value_of(vm->id);
+	struct dmem_vm_value *value = vm ? value_of(vm->id) : NULL;
 
 	if (!value)
 		return 0;
@@ -270,10 +272,14 @@ SEC("tp_btf/dmem_fault")
 int BPF_PROG(on_fault, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 kind, u32 flags)
 {
-	struct dmem_region_value *value = region_of(vm->id, region->index);
-	struct dmem_vm_stats *stats = stats_of(vm->id);
+	struct dmem_region_value *value;
+	struct dmem_vm_stats *stats;
 	u32 index = page & (DMEM_MAP_REGION_PAGES - 1);
 
+	if (!vm || !region)
+		return 0;
+	value = region_of(vm->id, region->index);
+	stats = stats_of(vm->id);
 	if (!value || !stats || kind == DMEM_FAULT_ERROR)
 		return 0;
 	region_update(value, region);
@@ -286,10 +292,14 @@ SEC("tp_btf/dmem_fetch")
 int BPF_PROG(on_fetch, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 order, u32 nr_pages, u32 nr_prefetched, u64 latency_ns, int err)
 {
-	struct dmem_region_value *value = region_of(vm->id, region->index);
-	struct dmem_vm_stats *stats = stats_of(vm->id);
+	struct dmem_region_value *value;
+	struct dmem_vm_stats *stats;
 	u32 slot;
 
+	if (!vm || !region)
+		return 0;
+	value = region_of(vm->id, region->index);
+	stats = stats_of(vm->id);
 	if (!value || !stats)
 		return 0;
 	region_update(value, region);
@@ -319,9 +329,13 @@ SEC("tp_btf/dmem_evict")
 int BPF_PROG(on_evict, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u32 nr_pages,
 	     u32 nr_unused)
 {
-	struct dmem_region_value *value = region_of(vm->id, region->index);
-	struct dmem_vm_stats *stats = stats_of(vm->id);
+	struct dmem_region_value *value;
+	struct dmem_vm_stats *stats;
 
+	if (!vm || !region)
+		return 0;
+	value = region_of(vm->id, region->index);
+	stats = stats_of(vm->id);
 	if (!value || !stats)
 		return 0;
 	region_update(value, region);
@@ -337,9 +351,13 @@ SEC("tp_btf/dmem_writeback")
 int BPF_PROG(on_writeback, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 nr_pages, u64 latency_ns, int err)
 {
-	struct dmem_region_value *value = region_of(vm->id, region->index);
-	struct dmem_vm_stats *stats = stats_of(vm->id);
+	struct dmem_region_value *value;
+	struct dmem_vm_stats *stats;
 
+	if (!vm || !region)
+		return 0;
+	value = region_of(vm->id, region->index);
+	stats = stats_of(vm->id);
 	if (!value || !stats || err)
 		return 0;
 	region_update(value, region);
@@ -412,15 +430,16 @@ int BPF_PROG(on_kvm_page_fault, struct kvm_vcpu *vcpu, u64 fault_address, u64 er
 {
 	u64 gfn = fault_address >> DMEM_PAGE_SHIFT;
 	struct dmem_plane_stats *plane = stats_of_plane();
-	struct kvm_memory_slot *slot = find_slot(vcpu->kvm, gfn);
 	struct dmem_region_value *value;
+	struct kvm_memory_slot *slot;
 	struct slot_value found = {};
 	struct dmem_vm_stats *stats;
 	struct slot_key key = {};
 	u64 address, page;
 
-	if (!plane)
+	if (!plane || !vcpu)
 		return 0;
+	slot = find_slot(vcpu->kvm, gfn);
 	if (!slot) {
 		plane->kvm_faults_unmatched++;
 		return 0;

@@ -25,7 +25,8 @@
 #include "plane.h"
 
 #define BPFFS		"/sys/fs/bpf"
-#define NEW_PIN_DIR	DMEM_PIN_DIR ".new"
+/* Names there may not have a dot in them. */
+#define NEW_PIN_DIR	DMEM_PIN_DIR "_new"
 
 struct plane_programs {
 	struct locality *locality;
@@ -38,14 +39,28 @@ extern const char dmem_policy_object[], dmem_policy_object_end[];
 
 static char libbpf_said[256];
 
-/* The last thing that libbpf complained of: better than its errno. */
+static bool is_verbose;
+
+/* The first thing that libbpf complained of is the cause: what follows is consequence. */
 static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
-	if (level == LIBBPF_WARN) {
+	if (is_verbose && level != LIBBPF_DEBUG) {
+		va_list again;
+
+		va_copy(again, args);
+		vfprintf(stderr, format, again);
+		va_end(again);
+	}
+	if (level == LIBBPF_WARN && !*libbpf_said) {
 		vsnprintf(libbpf_said, sizeof(libbpf_said), format, args);
 		libbpf_said[strcspn(libbpf_said, "\n")] = 0;
 	}
 	return 0;
+}
+
+void dmem_plane_set_verbose(bool verbose)
+{
+	is_verbose = verbose;
 }
 
 static int check_system(struct dmem_error *error)

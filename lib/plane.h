@@ -53,6 +53,9 @@ struct dmem_plane_region {
  */
 int dmem_plane_load(bool *has_kvm, struct dmem_error *error);
 
+/** dmem_plane_set_verbose - let libbpf and the verifier say all they have to, on stderr. */
+void dmem_plane_set_verbose(bool verbose);
+
 /** dmem_plane_unload - detach and unpin. ENOENT when it is not loaded. */
 int dmem_plane_unload(struct dmem_error *error);
 

@@ -40,6 +40,7 @@ static const char usage_text[] =
 	"      --load            load the BPF plane, decide nothing, leave it pinned\n"
 	"      --once            one round, then end; the plane stays\n"
 	"      --unload          take the BPF plane down: default orders hold again\n"
+	"  -v, --verbose         what libbpf and the verifier say\n"
 	"  -h, --help\n"
 	"\n"
 	"SIGTERM ends it and leaves the plane pinned under " DMEM_PIN_DIR ".\n";
@@ -101,12 +102,13 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 		{ "load", no_argument, NULL, OPT_LOAD },
 		{ "once", no_argument, NULL, OPT_ONCE },
 		{ "unload", no_argument, NULL, OPT_UNLOAD },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
 	int opt, err = 0;
 
-	while (!err && (opt = getopt_long(argc, argv, "m:i:nh", longs, NULL)) != -1) {
+	while (!err && (opt = getopt_long(argc, argv, "m:i:nvh", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'm': err = parse_mode(optarg, tuner); break;
 		case 'i': err = parse_interval(optarg, options); break;
@@ -114,6 +116,7 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 		case OPT_LOAD: options->action = LOAD; break;
 		case OPT_ONCE: options->action = ONCE; break;
 		case OPT_UNLOAD: options->action = UNLOAD; break;
+		case 'v': dmem_plane_set_verbose(true); break;
 		case 'h': fputs(usage_text, stdout); return 1;
 		default: return 3;
 		}
