@@ -17,8 +17,8 @@
 
 /**
  * struct model_link - what a fetch costs, measured or as the pool says
- * @request_ns: time of a request whatever its size
- * @page_ns: time of each further 4 KiB page
+ * @request_ns: time of a request whatever its size (latency_ns)
+ * @page_ns: time of each 4 KiB page, the first too (ns_per_page)
  */
 struct model_link {
 	double request_ns;
@@ -31,10 +31,14 @@ struct model_link {
  * @prefetched: pages brought that no fault asked for
  * @used: prefetched pages that were then touched
  * @unused: prefetched pages evicted untouched
- * @distance: misses by their distance in pages to the region's miss before: slot n counts
+ * @distance: demands (misses and first uses of prefetched pages, so that the block order does
+ *	not show) by their distance in pages to the region's demand before: slot n counts
  *	distances from 2^n to 2^(n+1) - 1; the region has 512 pages, slot 0 is distance 1 (or 0)
  * @forward: how many of those distances were forward
- * @touched_pages: distinct pages seen in use, 0 ... 512
+ * @touched_pages: distinct pages seen in use in the same span of time, 0 ... 512; 0 with
+ *	distances counted means not known
+ *
+ * @misses and @prefetched are for the log: what they say is in @distance, @used and @unused.
  */
 struct model_sample {
 	uint32_t misses;
@@ -51,7 +55,8 @@ struct model_sample {
  * @order: 0 ... 9
  * @changed: @order differs from the current one
  * @gain_ns: time a page in use is estimated to cost less than with the current order
- * @reason: one line for the log: "neighbours 0.93 likely: 4 -> 5 saves 1.2 us a page"
+ * @reason: one line for the log: "neighbours 1.00 likely (511 steps, 480 of 480 used): 4 -> 6
+ *	saves 0.42 us a page"
  */
 struct model_decision {
 	unsigned int order;
@@ -70,10 +75,11 @@ double model_cost_ns(const struct model_link *link, double density, unsigned int
 
 /**
  * model_density - the share of a block's other pages that will be used, by order
- * @sample: what was seen
+ * @sample: what was seen; its prefetched pages are taken to have been brought at @order
  * @order: block order asked about, 1 ... 9
  *
- * Return: 0 ... 1, or a negative number when the sample is too small to say.
+ * Return: 0 ... 1, never more for a larger order, or a negative number when the sample is too
+ * small to say.
  */
 double model_density(const struct model_sample *sample, unsigned int order);
 
@@ -81,7 +87,7 @@ double model_density(const struct model_sample *sample, unsigned int order);
  * model_decide - the order for a region
  * @link: costs of the link
  * @sample: since the last decision
- * @current: the order in force, 0 ... 9
+ * @current: the order in force, 0 ... 9: the one that @sample's prefetched pages came at
  *
  * Moves away from @current only for a gain that is worth it (hysteresis), and keeps it when
  * the sample says too little.

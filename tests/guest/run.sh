@@ -45,19 +45,36 @@ done
 [ -n "$log" ] || misuse "--log is needed"
 [ -z "$disturb" ] || [ "$disturb" = clear_refs ] || misuse "no such disturbance: $disturb"
 
+# Where errors go, also from functions that are silent.
+exec 3>&2
 qemu=
+alive() {
+	kill -0 "$qemu" 2>/dev/null
+}
+
+# Kills QEMU and waits for its end, though not for ever: its memory may be what hangs.
+stop() {
+	local tries=50
+	while alive && [ "$tries" -gt 0 ]; do
+		kill -KILL "$qemu" || true
+		tries=$((tries - 1))
+		sleep 0.2
+	done
+	! alive
+} 2>/dev/null
+
 cleanup() {
-	[ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
+	[ -z "$qemu" ] || stop || echo "run.sh: QEMU, process $qemu, cannot be killed" >&3
 	[ -z "$pidfile" ] || rm -f "$pidfile"
 }
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
 fail() {
-	echo "run.sh: $*" >&2
-	[ ! -s "$log" ] || tail -n 20 "$log" | tr -d '\r' >&2
+	echo "run.sh: $*" >&3
+	[ ! -s "$log" ] || tail -n 20 "$log" | tr -d '\r' >&3
 	exit 1
 }
+trap cleanup EXIT
+trap 'fail "interrupted"' INT TERM HUP
+
 : >"$log"
 [ -r "$kernel" ] || fail "no kernel image $kernel"
 [ -r "$initrd" ] || fail "no initramfs $initrd: tests/guest/mkinitramfs.sh makes it"
@@ -75,42 +92,33 @@ esac
 	-cpu host -m "$memory" -smp "$vcpus" -nodefaults -no-reboot -display none \
 	-chardev "file,id=console,path=${log//,/,,},append=on" -serial chardev:console \
 	-kernel "$kernel" -initrd "$initrd" -append "$append" \
-	</dev/null >>"$log" 2>&1 &
+	</dev/null >>"$log" 2>&1 3>&- &
 qemu=$!
 if [ -n "$pidfile" ]; then
 	echo "$qemu" >"$pidfile.new"
 	mv -f "$pidfile.new" "$pidfile"
 fi
 
-alive() {
-	kill -0 "$qemu" 2>/dev/null
-}
+# Silent, because bash would comment on a killed QEMU at length.
 disturbed=0
-end=$((SECONDS + limit))
-while alive && [ "$SECONDS" -lt "$end" ]; do
-	if [ -n "$disturb" ] && { echo 4 >"/proc/$qemu/clear_refs"; } 2>/dev/null; then
-		disturbed=$((disturbed + 1))
-	fi
-	sleep 0.2
-done
-
-# What the guest got to, for the reason.
-last() {
-	grep -a '^dmem-guest: ' "$log" | tail -n 1 | tr -d '\r' || true
-}
-if alive; then
-	kill -KILL "$qemu" 2>/dev/null || true
-	for ((i = 0; i < 50; i++)); do
-		alive || break
+watch() {
+	local end=$((SECONDS + limit))
+	while alive; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		if [ -n "$disturb" ] && echo 4 >"/proc/$qemu/clear_refs"; then
+			disturbed=$((disturbed + 1))
+		fi
 		sleep 0.2
 	done
-	! alive || fail "timed out after $limit s, and QEMU cannot be killed; last: '$(last)'"
-	fail "timed out after $limit s; last: '$(last)'"
-fi
-status=0
+} 2>/dev/null
+
+timed_out='' status=0
+watch || timed_out=1
+last=$(grep -a 'dmem-guest: ' "$log" | tail -n 1 | tr -d '\r') || last=nothing
+[ -z "$timed_out" ] || fail "timed out after $limit s; the last word: $last"
 wait "$qemu" || status=$?
 qemu=
-[ "$status" -eq 0 ] || fail "died early: QEMU ended with status $status; last: '$(last)'"
+[ "$status" -eq 0 ] || fail "died early: QEMU ended with status $status; the last word: $last"
 ! grep -aq 'dmem-guest: FAIL' "$log" || fail "the guest said FAIL"
-grep -aq 'dmem-guest: PASS' "$log" || fail "died early: no PASS; last: '$(last)'"
+grep -aq 'dmem-guest: PASS' "$log" || fail "died early: no PASS; the last word: $last"
 [ -z "$disturb" ] || [ "$disturbed" -gt 0 ] || fail "nothing was disturbed: clear_refs refused"
