@@ -23,7 +23,7 @@ deps:
 	@tools/deps.sh
 
 include core-kmod/build.mk
-include $(wildcard lib/build.mk bpf/build.mk tuner/build.mk dmemctl/build.mk dmemtop/build.mk tests/build.mk)
+include $(wildcard $(addsuffix /build.mk,lib bpf tuner dmemctl dmemtop tests))
 
 .PHONY: tools
 tools: $(BINS)

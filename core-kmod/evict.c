@@ -149,7 +149,8 @@ static void dmem_evict_frozen(struct dmem_evict_run *run, unsigned int index, u6
 	bool dirty = PageDirty(page), copy = word & DMEM_PAGE_COPY;
 
 	if (!dirty && copy) {
-		dmem_evict_drop(run, index, word, dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL));
+		dmem_evict_drop(run, index, word,
+				dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL));
 		return;
 	}
 	if (!dirty || dmem_page_is_zero(page)) {
@@ -421,7 +422,8 @@ static long dmem_evict_want(struct dmem_vm *vm)
 {
 	if (!READ_ONCE(vm->high_pages))
 		return 0;
-	return READ_ONCE(vm->high_pages) - dmem_free_pages(vm) - atomic_long_read(&vm->nr_writeback);
+	return READ_ONCE(vm->high_pages) - dmem_free_pages(vm) -
+	       atomic_long_read(&vm->nr_writeback);
 }
 
 /* One step; false when it brought nothing: all is pinned, in use or on its way. */

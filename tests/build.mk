@@ -5,7 +5,8 @@ SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
 	$(filter-out tests/selftests/selftest.c,$(wildcard tests/selftests/*.c)))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
-$(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o $(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
+$(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
+		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
@@ -15,3 +16,30 @@ $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(LIBDMEM)
 
 .PHONY: tests
 tests: $(SELFTESTS) $(UNIT_TESTS)
+
+# The guest of the tests and the demo: an initramfs of Debian's programs.
+$(O)/guest/pattern: tests/guest/pattern.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -o $@ $<
+
+$(O)/guest.cpio.gz: tests/guest/mkinitramfs.sh tests/guest/init $(O)/guest/pattern
+	tests/guest/mkinitramfs.sh $@ $(O)/guest/pattern
+
+$(O)/demo-report: $(O)/obj/tests/demo/report.o $(LIBDMEM)
+	$(CC) -o $@ $^ $(LIBS)
+
+# deps first, and then make anew: what it installs decides what there is to build.
+.PHONY: demo check demo-built check-built
+#: make demo           the main job: a KVM guest on dmem memory in an emulated host (DEMO=--short)
+demo: deps
+	@$(MAKE) --no-print-directory demo-built
+
+demo-built: kmod tools $(O)/guest.cpio.gz $(O)/demo-report
+	@tests/demo/demo.sh $(DEMO)
+
+#: make check          all tests (CHECK="NAME..." runs some: tests/run.sh)
+check: deps
+	@$(MAKE) --no-print-directory check-built
+
+check-built: kmod tools tests $(O)/guest.cpio.gz
+	@tests/run.sh $(CHECK)

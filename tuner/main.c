@@ -229,6 +229,6 @@ int main(int argc, char **argv)
 		return fail(&error);
 	err = run(&tuner, &options, &error);
 	dmem_plane_close(&tuner.plane);
-	free(tuner.last);
+	free(tuner.base);
 	return err ? fail(&error) : 0;
 }

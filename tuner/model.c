@@ -342,7 +342,8 @@ struct model_decision model_decide(const struct model_link *link,
 	double costs[MODEL_ORDERS];
 	bool is_worth;
 
-	if (!model_is_enough(&evidence)) {
+	decision.enough = model_is_enough(&evidence);
+	if (!decision.enough) {
 		snprintf(decision.reason, sizeof(decision.reason),
 			 "%u stays, too few: %.0f steps, %.0f events; it takes %.0f and %.0f",
 			 from, evidence.steps, evidence.steps + evidence.decided, MODEL_MIN_STEPS,

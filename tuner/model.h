@@ -53,6 +53,7 @@ struct model_sample {
 /**
  * struct model_decision - what the model says of a region
  * @order: 0 ... 9
+ * @enough: the sample was large enough to judge; where not, let it grow
  * @changed: @order differs from the current one
  * @gain_ns: time a page in use is estimated to cost less than with the current order
  * @reason: one line for the log: "neighbours 1.00 likely (511 steps, 480 of 480 used): 4 -> 6
@@ -60,6 +61,7 @@ struct model_sample {
  */
 struct model_decision {
 	unsigned int order;
+	bool enough;
 	bool changed;
 	double gain_ns;
 	char reason[MODEL_REASON_LEN];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tune.c - one round of tuning: the difference between two readings of the maps is a sample
- * for each region; the model decides; changes are written and logged with their reason.
+ * tune.c - one round of tuning: what a region's counts have grown by since it was last judged is
+ * its sample; the model decides; changes are written and logged with their reason.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,8 @@
 #define DEFAULT_REQUEST_NS	3000.0
 #define DEFAULT_PAGE_SHARE	0.1
 #define TIMED_MIN		16
+/* The difference of two times over fewer pages than this is mostly the noise of both. */
+#define TIMED_MIN_PAGES		8
 
 struct model_link tune_link(const struct dmem_vm_stats *stats)
 {
@@ -29,7 +31,7 @@ struct model_link tune_link(const struct dmem_vm_stats *stats)
 	if (stats->prefetches >= TIMED_MIN) {
 		longer = (double)stats->prefetch_latency_ns / stats->prefetches;
 		pages = (double)stats->prefetched_pages / stats->prefetches;
-		if (pages > 1 && longer > single)
+		if (pages >= TIMED_MIN_PAGES && longer > single)
 			link.page_ns = (longer - single) / (pages - 1);
 	}
 	if (link.page_ns > single)
@@ -45,11 +47,11 @@ static const struct dmem_region_value *value_before(const struct tuner *tuner,
 	static const struct dmem_region_value none;
 
 	/* Both readings are sorted: one walk through both finds all pairs. */
-	while (*at < tuner->nr_last) {
-		const struct dmem_region_key *key = &tuner->last[*at].key;
+	while (*at < tuner->nr_base) {
+		const struct dmem_region_key *key = &tuner->base[*at].key;
 
 		if (key->vm == region->key.vm && key->region == region->key.region)
-			return &tuner->last[*at].value;
+			return &tuner->base[*at].value;
 		if (key->vm > region->key.vm ||
 		    (key->vm == region->key.vm && key->region > region->key.region))
 			break;
@@ -90,7 +92,7 @@ static const struct dmem_plane_vm *find_vm(const struct dmem_plane_vm *vms, size
 static struct model_decision decide(const struct tuner *tuner, const struct dmem_plane_vm *vm,
 				    const struct model_sample *sample, unsigned int current)
 {
-	struct model_decision decision = { .order = tuner->static_order };
+	struct model_decision decision = { .order = tuner->static_order, .enough = true };
 	struct model_link link;
 
 	if (tuner->mode == TUNE_STATIC) {
@@ -102,19 +104,22 @@ static struct model_decision decide(const struct tuner *tuner, const struct dmem
 	return model_decide(&link, sample, current);
 }
 
+/* *@base is what the region's next sample begins at. */
 static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
-		       const struct dmem_plane_region *region,
-		       const struct dmem_region_value *before, struct dmem_error *error)
+		       const struct dmem_plane_region *region, struct dmem_region_value *base,
+		       struct dmem_error *error)
 {
 	unsigned int current = region->decided ? region->order.order : vm->value.default_order;
-	struct model_sample sample = sample_region(&region->value, before);
+	struct model_sample sample = sample_region(&region->value, base);
 	struct model_decision decision = decide(tuner, vm, &sample, current);
 	int err;
 
+	if (decision.enough)
+		*base = region->value;
 	if (!decision.changed)
 		return 0;
-	printf("dmem-tuner: %s region %u: order %u -> %u: %s%s\n", vm->value.name,
-	       region->key.region, current, decision.order, decision.reason,
+	printf("dmem-tuner: %s region %u: order %u: %s%s\n", vm->value.name,
+	       region->key.region, decision.order, decision.reason,
 	       tuner->dry_run ? " (dry run: not written)" : "");
 	if (tuner->dry_run)
 		return 0;
@@ -145,11 +150,30 @@ static int forget_gone(struct tuner *tuner, const struct dmem_plane_vm *vms, siz
 	return 0;
 }
 
+/* Judge every region; its value in @regions becomes the base of its next sample. */
+static int tune_regions(struct tuner *tuner, const struct dmem_plane_vm *vms, size_t nr_vms,
+			struct dmem_plane_region *regions, size_t nr_regions,
+			struct dmem_error *error)
+{
+	size_t i, at = 0;
+	int err = 0;
+
+	for (i = 0; !err && i < nr_regions; i++) {
+		const struct dmem_plane_vm *vm = find_vm(vms, nr_vms, regions[i].key.vm);
+		struct dmem_region_value base = *value_before(tuner, &regions[i], &at);
+
+		if (vm && !vm->value.gone && tuner->mode != TUNE_OFF)
+			err = tune_region(tuner, vm, &regions[i], &base, error);
+		regions[i].value = base;
+	}
+	return err;
+}
+
 int tune_round(struct tuner *tuner, struct dmem_error *error)
 {
 	struct dmem_plane_region *regions = NULL;
-	size_t i, nr_regions, nr_vms, at = 0;
 	struct dmem_plane_vm *vms = NULL;
+	size_t nr_regions, nr_vms;
 	int err;
 
 	err = dmem_plane_read_vms(&tuner->plane, &vms, &nr_vms, error);
@@ -157,13 +181,8 @@ int tune_round(struct tuner *tuner, struct dmem_error *error)
 		err = dmem_plane_read_regions(&tuner->plane, &regions, &nr_regions, error);
 	if (!err && !tuner->dry_run)
 		err = dmem_plane_next_epoch(&tuner->plane, error);
-	for (i = 0; !err && i < nr_regions; i++) {
-		const struct dmem_plane_vm *vm = find_vm(vms, nr_vms, regions[i].key.vm);
-		const struct dmem_region_value *before = value_before(tuner, &regions[i], &at);
-
-		if (vm && !vm->value.gone && tuner->mode != TUNE_OFF)
-			err = tune_region(tuner, vm, &regions[i], before, error);
-	}
+	if (!err)
+		err = tune_regions(tuner, vms, nr_vms, regions, nr_regions, error);
 	if (!err)
 		err = forget_gone(tuner, vms, nr_vms, regions, nr_regions, error);
 	free(vms);
@@ -171,9 +190,9 @@ int tune_round(struct tuner *tuner, struct dmem_error *error)
 		free(regions);
 		return err;
 	}
-	free(tuner->last);
-	tuner->last = regions;
-	tuner->nr_last = nr_regions;
+	free(tuner->base);
+	tuner->base = regions;
+	tuner->nr_base = nr_regions;
 	tuner->rounds++;
 	fflush(stdout);
 	return 0;

@@ -20,8 +20,8 @@ struct tuner {
 	enum tune_mode mode;
 	unsigned int static_order;
 	bool dry_run;
-	struct dmem_plane_region *last;	/* regions as of the round before, sorted */
-	size_t nr_last;
+	struct dmem_plane_region *base;	/* regions as when each was last judged, sorted */
+	size_t nr_base;
 	unsigned long long rounds;
 	unsigned long long decisions;
 };

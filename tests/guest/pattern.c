@@ -6,7 +6,6 @@
  * A pass writes every page, verifies them in order, rewrites a pseudo-random quarter with another
  * stamp and verifies all in a pseudo-random order. Nothing but the words is kept in memory.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
 # view and out/ writable. Usage:
-#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE] -- CMD...
+#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE]
+#     -- COMMAND...
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
-# 126 it did not boot. The console goes to the log. Nothing is ever tried twice.
+# 126 it did not boot. What the command prints comes out here, the console goes to the log.
+# Nothing is ever tried twice.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/cache.sh"
@@ -43,19 +45,22 @@ fi
 	echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root"
 	echo "cd $(printf %q "$top")"
 	echo "echo booted >$(printf %q "$work/booted")"
-	echo "timeout -k 5 $((limit > 45 ? limit - 30 : limit)) $(printf '%q ' "$@")"
+	echo "timeout -k 5 $((limit > 45 ? limit - 30 : limit)) $(printf '%q ' "$@") 2>&1"
 	echo "echo \$? >$(printf %q "$work/status")"
 	echo "dmesg -r >$(printf %q "$work/dmesg") 2>&1 || true"
 } >"$work/run"
 
-# From the root: vng takes the writable folder's path for one that begins there.
+# From the root: vng takes the writable folder's path for one that begins there. Through cat: it
+# opens its standard output anew, which would empty a file.
 boot=0
 cd /
 timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
-	--rwdir "$top/out" -v "${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" || boot=$?
+	--rwdir "$top/out" -v "${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" | cat || boot=$?
 
 # What a kernel says when something is wrong with it.
-bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: |Kernel panic|possible circular locking|possible recursive locking|inconsistent lock state|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|general protection fault|unable to handle|sleeping function called|BUG: Bad page state|kmemleak: [0-9]+ new|refcount_t:|suspicious RCU'
+bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: '
+bad+='|Kernel panic|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|refcount_t:'
+bad+='|general protection fault|unable to handle|sleeping function called|kmemleak: [0-9]+ new'
 complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEm 3 "$bad" || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs the tests and adds up their TAP. Unit tests run here, selftests in an emulated host: one
+# boot runs all of them, guests have a boot of their own. Usage: run.sh [SUITE...], of: unit style
+# selftests guest. A boot that hangs or whose kernel complains is a failed test with its log shown;
+# nothing is tried twice. The last line is `N passed, N failed, N skipped`.
+set -uo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+results=$top/out/results
+passed=0 failed=0 skipped=0
+
+rm -rf "$results"
+mkdir -p "$results"
+cd "$top" || exit 1
+
+# count_tap FILE NAME STATUS: every result once; a plan that is missing or not kept is a failure.
+count_tap() {
+	local file=$1 name=$2 status=$3 ok not_ok skips planned
+
+	skips=$(grep -aciE '^ok .*# skip' "$file")
+	ok=$(($(grep -ac '^ok ' "$file") - skips))
+	not_ok=$(grep -ac '^not ok ' "$file")
+	planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$file" | awk '{ n += $1 } END { print n + 0 }')
+	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	if [ $((ok + not_ok + skips)) -ne "$planned" ] || [ "$planned" -eq 0 ]; then
+		echo "not ok - $name: $((ok + not_ok + skips)) results, $planned planned"
+		failed=$((failed + 1))
+	elif [ "$status" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
+		echo "not ok - $name: ended with status $status"
+		failed=$((failed + 1))
+	fi
+}
+
+# run NAME COMMAND...: a command that prints TAP.
+run() {
+	local name=$1 status=0
+	shift
+	echo "# $name"
+	"$@" </dev/null 2>"$results/$name.err" | tee "$results/$name.tap" || status=$?
+	[ "$status" -eq 0 ] || tail -n 40 "$results/$name.err" | sed 's/^/# /'
+	count_tap "$results/$name.tap" "$name" "$status"
+}
+
+suite_unit() {
+	local test
+	for test in out/unit/*; do
+		[ -x "$test" ] && [ -f "$test" ] && run "unit-${test##*/}" "$test"
+	done
+}
+
+suite_style() {
+	run style tests/style.sh
+}
+
+# The boots inherit the time that their tests need on a slow machine, not on an idle one.
+suite_selftests() {
+	run selftests tests/vm/host.sh --timeout 900 --memory 3G \
+		--log "$results/selftests.log" -- tests/selftests.sh
+}
+
+suite_guest() {
+	run guest tests/vm/host.sh --timeout 600 --memory 3G \
+		--log "$results/guest.log" -- tests/guest/tests.sh
+}
+
+[ $# -gt 0 ] || set -- unit style selftests guest
+for suite in "$@"; do
+	case $suite in
+	unit | style | selftests | guest) "suite_$suite" ;;
+	*)
+		echo "run.sh: no such suite: $suite" >&2
+		exit 2
+		;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
