@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Guests under KVM on dmem memory, and the control: the same guest on plain memory under the same
+# disturbance, so that an emulator's fault is told from ours. Runs in the host; prints TAP.
+set -u
+top=$DMEM_TOP
+out=$top/out/results
+number=0 failed=0
+
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1"
+		failed=1
+	fi
+}
+
+# guest NAME BACKING [OPTION...]
+guest() {
+	local name=$1 backing=$2
+	shift 2
+	"$top/tests/guest/run.sh" --memory 256 --backing "$backing" --timeout 200 \
+		--log "$out/$name.log" "$@"
+}
+
+pool() {
+	mkdir -p /run/dmem
+	"$top/out/dmemctl" mount -o "donor=local:1G,$1" /run/dmem >/dev/null
+}
+
+end_pool() {
+	"$top/out/dmemctl" umount /run/dmem >/dev/null
+}
+
+figure() {
+	"$top/out/dmemctl" show --json "$1" | sed -n "s/^ *\"$2\": \([0-9]*\),*\$/\1/p"
+}
+
+# Without a disturbance the first touch of memory is all that a small guest would show.
+control() {
+	guest control memfd --work dirty --disturb clear_refs
+}
+
+file() {
+	pool "direct=72M,order=2,latency_ns=9000,ns_per_page=1000" || return 1
+	guest file /run/dmem/vm --work pattern --pattern-bytes $((80 << 20)) \
+		--disturb clear_refs || return 1
+	local fetched written
+	fetched=$(figure /run/dmem/vm fetched_pages)
+	written=$(figure /run/dmem/vm writeback_pages)
+	echo "# fetched $fetched pages, wrote $written back"
+	[ "$fetched" -gt 1000 ] && [ "$written" -gt 1000 ] || return 1
+	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
+}
+
+# QEMU makes the file in the directory itself and unlinks it; its memory is gone with QEMU.
+directory() {
+	pool "direct=96M,order=4" || return 1
+	guest directory /run/dmem --work redis --redis-keys 5000 --redis-requests 5000 &
+	local run=$! seen=0 status=0
+	while kill -0 "$run" 2>/dev/null; do
+		sleep 1
+		[ "$(stat -f -c %b /run/dmem)" = "$(stat -f -c %f /run/dmem)" ] || seen=$((seen + 1))
+	done
+	wait "$run" || status=$?
+	echo "# the pool was in use for $seen s"
+	[ "$status" -eq 0 ] && [ "$seen" -gt 0 ] || return 1
+	[ -z "$(ls -A /run/dmem)" ] || return 1
+	[ "$(stat -f -c %b /run/dmem)" = "$(stat -f -c %f /run/dmem)" ] || return 1
+	end_pool
+}
+
+# kill -9 in the middle of fetches: the pool goes away cleanly.
+killed() {
+	pool "direct=72M,latency_ns=200000" || return 1
+	guest killed /run/dmem/vm --work pattern --pattern-bytes $((80 << 20)) \
+		--pidfile "$out/pid" 2>/dev/null &
+	local run=$! tries=300
+	while [ "$tries" -gt 0 ] && [ "$(figure /run/dmem/vm fetched_pages 2>/dev/null)" -lt 50 ] \
+		2>/dev/null || [ ! -e /run/dmem/vm ]; do
+		sleep 0.2
+		tries=$((tries - 1))
+		kill -0 "$run" 2>/dev/null || break
+	done
+	echo "# killed after $(figure /run/dmem/vm fetched_pages) pages were fetched"
+	kill -KILL "$(cat "$out/pid")"
+	wait "$run" && return 1
+	[ "$tries" -gt 0 ] || return 1
+	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
+}
+
+cd "$top" || exit 1
+modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || exit 1
+insmod core-kmod/dmem.ko || exit 1
+mkdir -p "$out"
+control
+result "control: a guest on plain memory survives the disturbance" $?
+file
+result "a guest on a file in a pool, disturbed, keeps its data" $?
+directory
+result "a guest on a directory of a pool; its file is gone with it" $?
+killed
+result "QEMU killed while it fetches leaves nothing behind" $?
+rmmod dmem
+result "the module unloads" $?
+echo "1..$number"
+exit "$failed"
