@@ -12,6 +12,9 @@
 #include "core.h"
 #include "trace.h"
 
+/* Of all pools: a file's number is its VM memory's id in the maps, so none is used twice. */
+static atomic_t dmem_last_ino = ATOMIC_INIT(0);
+
 static const struct inode_operations dmem_dir_iops;
 static const struct inode_operations dmem_file_iops;
 static const struct address_space_operations dmem_aops = {
@@ -189,7 +192,7 @@ struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t 
 
 	if (!inode)
 		return NULL;
-	inode->i_ino = get_next_ino();
+	inode->i_ino = (u32)atomic_inc_return(&dmem_last_ino);
 	inode_init_owner(&nop_mnt_idmap, inode, dir, mode);
 	simple_inode_init_ts(inode);
 	inode->i_mapping->a_ops = &dmem_aops;

@@ -20,11 +20,9 @@
 #define DMEM_LOW_MAX_PAGES	8192
 #define DMEM_STOCK_MAX_PAGES	16
 
-static atomic_t dmem_last_id = ATOMIC_INIT(0);
-
 /**
  * dmem_vm_create - the state of a new file
- * @inode: its inode, size zero; gets its number here
+ * @inode: its inode, size zero; its number is the VM memory's id
  * @name: the file's name; shown, never looked up
  *
  * Return: the VM memory, or an ERR_PTR().
@@ -45,10 +43,9 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	}
 	vm->inode = inode;
 	vm->pool = pool;
-	vm->ident.id = atomic_inc_return(&dmem_last_id);
+	vm->ident.id = inode->i_ino;
 	vm->ident.order = pool->order;
 	snprintf(vm->ident.name, sizeof(vm->ident.name), "%.*s", (int)name->len, name->name);
-	inode->i_ino = vm->ident.id;
 
 	xa_init(&vm->regions);
 	init_waitqueue_head(&vm->free_wait);
