@@ -436,7 +436,7 @@ static void region_count(const void *row, size_t which, char *buf, size_t len)
 static void region_offset(const void *row, size_t which, char *buf, size_t len)
 {
 	(void)which;
-	dmem_format_bytes(buf, len, ((const struct top_region *)row)->offset_bytes);
+	dmem_format_size(buf, len, ((const struct top_region *)row)->offset_bytes);
 }
 
 static void region_rate(const void *row, size_t which, char *buf, size_t len)
@@ -477,7 +477,7 @@ static void region_applied(const void *row, size_t which, char *buf, size_t len)
 
 static const struct column region_columns[] = {
 	{ "REGION", NULL, 7, 0, TOP_REGIONS_BY_INDEX, REGION_NUMBER(index) },
-	{ "OFFSET", NULL, 10, 7, NO_SORT, region_offset, 0 },
+	{ "OFFSET", NULL, 9, 7, NO_SORT, region_offset, 0 },
 	{ "LOCAL", NULL, 6, 1, NO_SORT, REGION_NUMBER(local_pages) },
 	{ "REMOTE", NULL, 6, 2, NO_SORT, REGION_NUMBER(remote_pages) },
 	{ "TOUCHED", NULL, 7, 6, NO_SORT, REGION_NUMBER(touched_pages) },
@@ -645,7 +645,7 @@ static void draw_levels(struct pen *pen, const __u64 *counts, int nr, const stru
 /* Slots from the first to the last that counted something, with the bounds of their values. */
 static void draw_latency(struct pen *pen, const __u64 *slots, const struct glyphs *glyphs)
 {
-	int first = 0, last = DMEM_LATENCY_SLOTS - 1;
+	int first = 0, last = DMEM_LATENCY_SLOTS - 1, width;
 	char low[DMEM_UNITS_LEN], high[DMEM_UNITS_LEN];
 
 	while (!slots[first])
@@ -654,11 +654,15 @@ static void draw_latency(struct pen *pen, const __u64 *slots, const struct glyph
 		last--;
 	dmem_format_ns(low, sizeof(low), first ? 1ULL << first : 0);
 	dmem_format_ns(high, sizeof(high), 2ULL << last);
-	pen_field(pen, TOP_PLAIN, "%s", low);
-	pen_fill(pen, TOP_PLAIN, L' ', 1);
+	/* The last slot has no upper bound. */
+	if (last == DMEM_LATENCY_SLOTS - 1)
+		snprintf(high, sizeof(high), "more");
+	width = (int)(strlen(low) + strlen(high)) + last - first + 1 + 4;
+	if (width > pen_left(pen))
+		return;
+	pen_format(pen, TOP_PLAIN, "  %s ", low);
 	draw_levels(pen, slots + first, last - first + 1, glyphs);
-	if (last < DMEM_LATENCY_SLOTS - 1 && (int)strlen(high) < pen_left(pen))
-		pen_format(pen, TOP_PLAIN, " %s", high);
+	pen_format(pen, TOP_PLAIN, " %s", high);
 }
 
 static void lay_latency(struct top_grid *grid, const struct top_vm *vm,
@@ -774,7 +778,7 @@ static void lay_map_row(struct top_grid *grid, const struct top_model *model,
 	struct pen pen = pen_line(grid);
 	char offset[DMEM_UNITS_LEN];
 
-	dmem_format_bytes(offset, sizeof(offset), first * model->region_bytes);
+	dmem_format_size(offset, sizeof(offset), first * model->region_bytes);
 	pen_cell(&pen, TOP_LABEL, offset, MAP_LABEL_WIDTH - 1, false, view);
 	pen_put(&pen, TOP_PLAIN, L' ');
 	for (size_t i = first; i < first + nr && pen_left(&pen) > 0; i++) {
@@ -817,7 +821,7 @@ static void lay_region(struct top_grid *grid, const struct top_model *model,
 	struct pen pen = pen_line(grid);
 	char text[DMEM_UNITS_LEN];
 
-	dmem_format_bytes(text, sizeof(text), view->region * model->region_bytes);
+	dmem_format_size(text, sizeof(text), view->region * model->region_bytes);
 	pen_field(&pen, TOP_STRONG, "region %u", view->region);
 	if (!region) {
 		pen_field(&pen, TOP_FAINT, "not touched");
@@ -967,7 +971,7 @@ static void lay_no_vms(struct top_grid *grid)
 {
 	struct pen pen = pen_line(grid);
 
-	pen_text(&pen, TOP_FAINT, "no VM memory seen yet");
+	pen_text(&pen, TOP_FAINT, "no VM memory to show");
 }
 
 /* The table gets what the detail does not need, but the detail gets half where both want more. */
@@ -1001,14 +1005,17 @@ static void lay_body(struct top_grid *grid, struct top_model *model, int footer,
 }
 
 /* What the columns' titles are short for. */
-static const char *const glossary[] = {
-	"The first figures are totals since the plane was loaded, all others rates per second.",
-	"FAULT no local page; SOFT local but not mapped; FETCH requests to donors; PREF pages",
-	"fetched unasked; EVICT, WRITE pages that left, pages written to donors; KVM the guest's",
-	"second-level misses; P50, P99 fetch latency; ACC prefetched pages that were then used.",
-	"Regions: TOUCHED pages seen in use of late; USED, UNUSED prefetched pages; ORDER what",
-	"is decided; APPLIED fetches that went by it. Bright orders in the map are decided ones.",
-};
+static const char glossary[] =
+	"The first figures are totals since the plane was loaded, all others rates per second. "
+	"FAULT: no local page. SOFT: local but not mapped. FETCH: requests to donors. "
+	"PREF: pages fetched unasked. EVICT, WRITE: pages that left, pages written to donors. "
+	"KVM: the guest's second-level misses. P50, P99: fetch latency. "
+	"ACC: prefetched pages that were then used. Regions: TOUCHED: pages seen in use of late. "
+	"USED, UNUSED: prefetched pages. ORDER: what is decided. "
+	"APPLIED: fetches that went by it. In the map of orders, bright ones are decided.";
+
+/* Lines that it takes at a width of 80, with the empty one above. */
+#define GLOSSARY_LINES	9
 
 static void lay_help(struct top_grid *grid, const struct top_view *view)
 {
@@ -1027,11 +1034,10 @@ static void lay_help(struct top_grid *grid, const struct top_view *view)
 			pen_text(&pen, TOP_PLAIN, view->keys[i].what);
 		}
 	}
-	if (rows + 1 + sizeof(glossary) / sizeof(glossary[0]) > lines || grid->width < 80)
+	if (rows + GLOSSARY_LINES > lines || grid->width < 80)
 		return;
 	pen_line(grid);
-	for (i = 0; i < sizeof(glossary) / sizeof(glossary[0]); i++)
-		lay_wrapped(grid, TOP_PLAIN, glossary[i]);
+	lay_wrapped(grid, TOP_PLAIN, glossary);
 }
 
 static void lay_too_small(struct top_grid *grid)

@@ -6,6 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
+PATH=$PATH:/usr/sbin:/sbin
 
 # package, suite on Debian 12 ("-": the release's own), why
 needed='
@@ -60,8 +61,8 @@ debian-bookworm | debian-trixie) ;;
 *)
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
-	for command in gcc make pkg-config clang pahole vng debootstrap busybox redis-server \
-		redis-benchmark cpio insmod; do
+	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
+		redis-server redis-benchmark cpio insmod; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf; do
@@ -105,6 +106,7 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null; then
 	root=(sudo)
 else
+	[ -z "$qemu_missing" ] || missing+=("QEMU 11, into $DMEM_CACHE/qemu11")
 	echo "deps: installing needs root, and there is no sudo here; to install:" >&2
 	printf '  %s\n' "${missing[@]}" >&2
 	exit 1
