@@ -392,6 +392,17 @@ static __always_inline struct kvm_memory_slot *find_slot(struct kvm *kvm, u64 gf
 	return NULL;
 }
 
+/*
+ * Whether KVM's faults are at guest-physical addresses now. Under shadow paging they are at
+ * virtual ones, and those of a guest's own guest are at that one's addresses.
+ */
+static __always_inline bool faults_are_physical(struct kvm_vcpu *vcpu)
+{
+	struct kvm_mmu *mmu = BPF_CORE_READ(vcpu, arch.mmu);
+
+	return BPF_CORE_READ_BITFIELD_PROBED(mmu, root_role.direct);
+}
+
 static long look_at_mapping(struct task_struct *task, struct vm_area_struct *vma,
 			    struct slot_value *found)
 {
@@ -439,7 +450,7 @@ int BPF_PROG(on_kvm_page_fault, struct kvm_vcpu *vcpu, u64 fault_address, u64 er
 
 	if (!plane || !vcpu)
 		return 0;
-	slot = find_slot(vcpu->kvm, gfn);
+	slot = faults_are_physical(vcpu) ? find_slot(vcpu->kvm, gfn) : NULL;
 	if (!slot) {
 		plane->kvm_faults_unmatched++;
 		return 0;

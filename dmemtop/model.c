@@ -12,6 +12,8 @@
 #include <string.h>
 #include <bpf/bpf.h>
 
+#include "hist.h"
+
 #define PAGE_BYTES	4096ULL
 #define NS_PER_S	1e9
 
@@ -83,27 +85,15 @@ __u64 top_count_of(const struct dmem_vm_stats *stats, enum top_count count)
 	return fetches;
 }
 
-double top_percentile(const __u64 *slots, size_t nr, double share)
+/*
+ * Of the span's fetches. Inside its log2 slot it is interpolated, as far as its rank goes: right
+ * within a factor of two. What took longer than the last slot says counts as in it.
+ */
+static double latency_quantile(const struct dmem_vm_stats *stats, double share)
 {
-	double wanted, below = 0, total = 0;
-	size_t slot;
-
-	for (slot = 0; slot < nr; slot++)
-		total += (double)slots[slot];
-	if (total <= 0)
-		return TOP_UNKNOWN;
-	wanted = total * share;
-	for (slot = 0; slot < nr; slot++) {
-		double count = (double)slots[slot];
-		double low = slot ? (double)(1ULL << slot) : 0;
-		double high = (double)(2ULL << slot);
-
-		if (!slots[slot] || below + count < wanted) {
-			below += count;
-			continue;
-		}
-		return slot == nr - 1 ? low : low + (high - low) * (wanted - below) / count;
-	}
+	for (int slot = 0; slot < DMEM_LATENCY_SLOTS; slot++)
+		if (stats->fetch_latency[slot])
+			return dmem_hist_quantile(stats->fetch_latency, DMEM_LATENCY_SLOTS, share);
 	return TOP_UNKNOWN;
 }
 
@@ -161,8 +151,8 @@ static bool fill_vm(struct top_vm *vm, const struct dmem_plane_vm *now,
 	for (int i = 0; i < TOP_COUNTS; i++)
 		vm->per_s[i] = !interval_ns ? TOP_UNKNOWN :
 			(double)top_count_of(&vm->span, i) * NS_PER_S / (double)interval_ns;
-	vm->fetch_p50_ns = top_percentile(vm->span.fetch_latency, DMEM_LATENCY_SLOTS, 0.5);
-	vm->fetch_p99_ns = top_percentile(vm->span.fetch_latency, DMEM_LATENCY_SLOTS, 0.99);
+	vm->fetch_p50_ns = latency_quantile(&vm->span, 0.5);
+	vm->fetch_p99_ns = latency_quantile(&vm->span, 0.99);
 	vm->prefetch_accuracy = share_of(vm->span.prefetched_used_pages,
 					 vm->span.prefetched_unused_pages);
 	return known;

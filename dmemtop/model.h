@@ -97,7 +97,8 @@ struct top_region {
  * @total: counts since the plane was loaded
  * @span: counts of the span
  * @per_s: rates over the span, by enum top_count; TOP_UNKNOWN without a reading before
- * @fetch_p50_ns, @fetch_p99_ns: of the span's fetch latency, or TOP_UNKNOWN
+ * @fetch_p50_ns, @fetch_p99_ns: of the span's fetch latency, or TOP_UNKNOWN; interpolated inside
+ *	their log2 slots (lib/hist.h)
  * @prefetch_accuracy: used / (used + unused) of the span's prefetched pages that were decided
  *	either way, 0 ... 1 or TOP_UNKNOWN
  * @regions_by_order: regions by the order in force
@@ -155,20 +156,6 @@ void top_model_free(struct top_model *model);
 
 /** top_count_of - one of the counts; fetches are the sum over the orders. */
 __u64 top_count_of(const struct dmem_vm_stats *stats, enum top_count count);
-
-/**
- * top_percentile - a percentile of a log2 histogram
- * @slots: as maps.h has them
- * @nr: their number
- * @share: 0.5 for the median
- *
- * Interpolated inside the slot that it falls into, as if the slot's values lay evenly in it: with
- * log2 slots it can be off by up to half of itself. The last slot has no upper end: what falls
- * into it is reported as its lower one.
- *
- * Return: the value, or TOP_UNKNOWN for an empty histogram.
- */
-double top_percentile(const __u64 *slots, size_t nr, double share);
 
 /** enum top_vm_sort - most first, but names from A to Z. */
 enum top_vm_sort { TOP_VMS_BY_FAULTS, TOP_VMS_BY_REMOTE, TOP_VMS_BY_NAME, TOP_VM_SORTS };

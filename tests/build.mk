@@ -10,7 +10,7 @@ $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
-$(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(LIBDMEM)
+$(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(LIBS)
 
