@@ -611,7 +611,7 @@ static void test_lines(void **state)
 	assert_string_equal(line_text(&grid, 0), "dmemtop 12:34:56  rates over 4.0 s  1 VM");
 	assert_string_equal(line_text(&grid, 2), "NAME         DIRECT     REMOTE FAULT/S");
 	assert_string_equal(line_text(&grid, 3), "vm0          32 MiB     64 MiB     100");
-	assert_string_equal(line_text(&grid, 5), "memory   ########=======|=======........");
+	assert_string_equal(line_text(&grid, 5), "memory   ########========|=======.......");
 	top_grid_free(&grid);
 
 	init_grid(&grid, 80, 24);
