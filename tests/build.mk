@@ -10,6 +10,13 @@ $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
+# Policies that are not dmem-tuner's; policy.c opens them by their path.
+$(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(O)/tests/policy: | $(O)/bpf/policy_4g.bpf.o
+
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(LIBS)

@@ -17,9 +17,10 @@
 #define LOW_PAGES	1536UL
 #define HIGH_FIRST	1541UL
 #define HIGH_PAGES	(FILE_PAGES - HIGH_FIRST)
-#define ANON_PAGES	256UL
-/* Under shadow paging KVM maps so many anonymous pages at once. */
-#define ANON_STEP	8
+#define FOREIGN_GPA	0x80000000U
+#define FOREIGN_PAGES	256UL
+/* Under shadow paging KVM maps so many pages of others at once. */
+#define FOREIGN_STEP	8
 
 /* The guest's code and page directory: pages of slot 0 and of the file that no test touches. */
 #define CODE_PAGE	1UL
@@ -38,7 +39,7 @@ static const uint8_t guest_code[] = {
 /* A page costs one miss, or two where a read is followed by a write (DESIGN.md, fact 13). */
 #define MISSES_MAX	2
 
-enum backing { LOW, HIGH, ANON };
+enum backing { LOW, HIGH, FOREIGN };
 
 struct slot {
 	uint32_t gpa;
@@ -52,7 +53,7 @@ static const struct slot slots[] = {
 	{ 0x00000000, LOW, 0, 1024 },
 	{ 0xc0000000, HIGH, 1100, 515 },
 	{ 0x40000000, HIGH, 0, 1024 },
-	{ 0x80000000, ANON, 0, ANON_PAGES },
+	{ FOREIGN_GPA, FOREIGN, 0, FOREIGN_PAGES },
 	{ 0x00800000, LOW, 1024, 512 },
 };
 
@@ -75,7 +76,7 @@ static struct {
 /* Of each page of the file: what its byte (page % PAGE) holds, and whether it was touched. */
 static uint8_t content[FILE_PAGES];
 static bool wanted[FILE_PAGES];
-static const size_t backing_pages[] = { LOW_PAGES, HIGH_PAGES, ANON_PAGES };
+static const size_t backing_pages[] = { LOW_PAGES, HIGH_PAGES, FOREIGN_PAGES };
 
 static size_t file_page(const struct slot *slot, size_t page)
 {
@@ -148,14 +149,25 @@ static void machine_create(bool irqchip)
 	vcpu_set_mode(false);
 }
 
-static void memory_create(void)
+/* Memory that is not dmem's: anonymous, and another filesystem's from its middle on. */
+static void foreign_create(void)
 {
-	char *anon = mmap(NULL, ANON_PAGES * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t half = FOREIGN_PAGES / 2 * PAGE;
+	int memfd = memfd_create("other", MFD_CLOEXEC);
+	char *anon = mmap(NULL, 2 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 
 	CHECK(anon != MAP_FAILED);
-	scene.backing[ANON] = anon;
-	memset(anon, 1, ANON_PAGES * PAGE);
+	scene.backing[FOREIGN] = anon;
+	CHECK(memfd >= 0 && !ftruncate(memfd, half));
+	CHECK(mmap(anon + half, half, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memfd, 0) !=
+	      MAP_FAILED);
+	close(memfd);
+	memset(anon, 1, 2 * half);
+}
+
+static void memory_create(void)
+{
 	scene.file = vm_create("vm", FILE_PAGES * PAGE);
 	scene.vm = vm_get(scene.file).id;
 	scene.backing[LOW] = vm_map(scene.file, LOW_PAGES * PAGE);
@@ -219,6 +231,7 @@ static void scene_begin(const char *options, bool irqchip)
 {
 	plane_create();
 	pool_mount(options);
+	foreign_create();
 	memory_create();
 	memory_fill();
 	machine_create(irqchip);
@@ -439,7 +452,7 @@ static void touch_slots(void)
 	check_touched();
 	check_code_page();
 	for (size_t i = 0; i < NR_SLOTS; i++)
-		if (slots[i].backing != ANON)
+		if (slots[i].backing != FOREIGN)
 			touch_some(&slots[i]);
 	after = read_counts();
 	check_touched();
@@ -470,11 +483,11 @@ static void touch_foreign(void)
 	scene_begin_slots("donor=local:64M,direct=100%", false);
 	touch(&slots[0], 0);
 	before = read_counts();
-	for (size_t page = 0; page < ANON_PAGES; page += ANON_STEP)
-		CHECK(guest_touch(slots[3].gpa + page * PAGE, page & ANON_STEP, 1) == 1);
+	for (size_t page = 0; page < FOREIGN_PAGES; page += FOREIGN_STEP)
+		CHECK(guest_touch(FOREIGN_GPA + page * PAGE, page & FOREIGN_STEP, 1) == 1);
 	after = read_counts();
 	check_count("kvm_faults_other", before.plane.kvm_faults_other,
-		    after.plane.kvm_faults_other, ANON_PAGES / ANON_STEP);
+		    after.plane.kvm_faults_other, FOREIGN_PAGES / FOREIGN_STEP);
 	CHECK(after.plane.kvm_faults_unmatched == before.plane.kvm_faults_unmatched);
 	CHECK(after.vm == before.vm);
 
@@ -543,7 +556,7 @@ static void touch_patched(void)
 	next_epoch();
 	slot_add(1, &slot);
 	before = read_counts();
-	for (size_t page = 0; page < 128; page += ANON_STEP) {
+	for (size_t page = 0; page < 128; page += FOREIGN_STEP) {
 		uint32_t address = slot.gpa + page * PAGE;
 
 		touch_page(address, slot.first + page);
@@ -552,7 +565,7 @@ static void touch_patched(void)
 	}
 	after = read_counts();
 	check_count("kvm_faults_other", before.plane.kvm_faults_other,
-		    after.plane.kvm_faults_other, 128 / ANON_STEP);
+		    after.plane.kvm_faults_other, 128 / FOREIGN_STEP);
 	check_touched();
 }
 

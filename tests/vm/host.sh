@@ -3,7 +3,8 @@
 # Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
 # view and out/ writable. Usage:
 #   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE]
-#     -- COMMAND...
+#     [--icount] -- COMMAND...
+# With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
 # 126 it did not boot. What the command prints comes out here, the console goes to the log.
 # Nothing is ever tried twice.
@@ -12,7 +13,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/cache.sh"
 
 kernel=${DMEM_KERNEL:-/boot/vmlinuz-$("$top/tools/kver.sh")}
-cpus=2 memory=3G limit=300 log=
+cpus=2 memory=3G limit=300 log= icount=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift 2 ;;
@@ -20,6 +21,7 @@ while [ $# -gt 0 ]; do
 	--memory) memory=$2; shift 2 ;;
 	--timeout) limit=$2; shift 2 ;;
 	--log) log=$2; shift 2 ;;
+	--icount) icount=",sleep=off" cpus=1; shift ;;
 	--) shift; break ;;
 	*) echo "host.sh: unknown option $1" >&2; exit 2 ;;
 	esac
@@ -33,11 +35,11 @@ work=$(mktemp -d "$top/out/host.XXXXXX")
 log=${log:-$work/console.log}
 
 # Hardware only where it can run a stock kernel: DESIGN.md, facts 1 and 2.
-if grep -Eqw 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
+if [ -z "$icount" ] && grep -Eqw 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
 	machine=(--cpus "$cpus")
 else
 	machine=(--disable-kvm --disable-microvm --cpus "$cpus" --qemu "$top/tools/qemu.sh"
-		--qemu-opts="-cpu EPYC-v4")
+		--qemu-opts="-cpu EPYC-v4${icount:+ -icount shift=0$icount}")
 fi
 
 {

@@ -1,0 +1,712 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# dmem-tuner and the BPF plane: every option and bad input with its message, what is pinned and
+# what is left, decisions in the core, and counters that agree with each other and with the core.
+# Runs inside a host (tests/vm/host.sh) as root with the module loaded and no plane; prints TAP.
+# Modules are taken out and loaded again. Pools are mounted below /run/dmem-plane alone.
+set -u
+cd "${DMEM_TOP:-.}" || exit 1
+
+top=/run/dmem-plane
+pool=$top/pool
+work=$top/work
+bpffs=/sys/fs/bpf
+pins=$bpffs/dmem
+tuner=$PWD/out/dmem-tuner
+ctl=$PWD/out/dmemctl
+other_policy=$PWD/out/bpf/policy_4g.bpf.o
+number=0
+failed=0
+
+# A test is a function, run in a shell of its own; these end it.
+no() {
+	echo "$*" | tr '\n' '|' >"$work/why"
+	exit 1
+}
+
+skip() {
+	echo "$*" >"$work/skip"
+	exit 0
+}
+
+# said MESSAGE: this is the one line on stderr.
+said() {
+	line='' more=''
+	{
+		IFS= read -r line
+		IFS= read -r more
+	} <"$work/err"
+	[ "$line$more" = "$1" ] || no "said '$(cat "$work/err")', not '$1'"
+}
+
+# tuner STATUS ARG...: dmem-tuner must end with this status; its output is in $work/out and $work/err.
+tuner() {
+	want=$1
+	shift
+	status=0
+	timeout 60 "$tuner" "$@" >"$work/out" 2>"$work/err" || status=$?
+	[ "$status" -eq "$want" ] ||
+		no "dmem-tuner $*: status $status, not $want: $(cat "$work/err" "$work/out")"
+	[ "$status" -eq 0 ] || [ -s "$work/err" ] || no "dmem-tuner $*: failed without a word"
+	[ "$status" -ne 0 ] || [ ! -s "$work/err" ] || no "dmem-tuner $*: $(cat "$work/err")"
+}
+
+# refused STATUS MESSAGE ARG...: dmem-tuner must say exactly this, and nothing else.
+refused() {
+	want_status=$1 message="dmem-tuner: $2"
+	shift 2
+	tuner "$want_status" "$@"
+	said "$message"
+	[ ! -s "$work/out" ] || no "dmem-tuner $*: printed $(cat "$work/out")"
+}
+
+# printed LINE: a line of the output is this.
+printed() {
+	grep -Fqx -- "dmem-tuner: $1" "$work/out" || no "no line '$1' in: $(cat "$work/out")"
+}
+
+ended() {
+	printed "ending after $1 decisions; the plane stays under $pins"
+}
+
+# Nothing of the plane or of a failed load is left.
+no_pins() {
+	left=$(ls -A "$bpffs")
+	[ -z "$left" ] || no "left under $bpffs: $left"
+}
+
+load() {
+	tuner 0 --load
+	printed "loaded the plane under $pins"
+}
+
+unload() {
+	tuner 0 --unload
+	[ ! -s "$work/out" ] || no "--unload printed $(cat "$work/out")"
+	no_pins
+}
+
+# wait_for WHAT COMMAND...: the command must come true within 20 s.
+wait_for() {
+	what=$1 tries=200
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || no "in vain waited for $what"
+		sleep 0.1
+	done
+}
+
+# start ARG...: dmem-tuner in the background, its output in $work/log; it holds the plane.
+start() {
+	: >"$work/log"
+	"$tuner" "$@" >"$work/log" 2>"$work/err" &
+	daemon=$!
+	echo "$daemon" >"$work/daemon"
+	wait_for "dmem-tuner $*" grep -q 'the plane under' "$work/log"
+}
+
+# stop SIGNAL STATUS: end it; its output moves to $work/out.
+stop() {
+	kill -s "$1" "$daemon"
+	status=0
+	wait "$daemon" || status=$?
+	rm "$work/daemon"
+	mv "$work/log" "$work/out"
+	[ "$status" -eq "$2" ] || no "on $1: status $status: $(cat "$work/err" "$work/out")"
+}
+
+new_pool() {
+	mkdir -p "$pool"
+	"$ctl" mount "$pool" -o "${1:-donor=local:64M,direct=50%,order=2}" >"$work/out" ||
+		no "no pool"
+}
+
+new_vm() {
+	"$ctl" create "$pool/vm" --size 8M >"$work/out" || no "no VM memory"
+}
+
+# Write to each page of the VM memory, one after another; all of it is fetched if flushed before.
+touch_memory() {
+	python3 -IS -c '
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+with mmap.mmap(fd, os.fstat(fd).st_size) as m:
+    for at in range(0, len(m), 4096):
+        m[at] = 1' "$pool/vm" || no "cannot touch $pool/vm"
+}
+
+flush() {
+	"$ctl" flush "$pool/vm" >"$work/out" || no "cannot flush $pool/vm"
+}
+
+# The core's figures, for maps(): the latest are `core`, those before `was`.
+show() {
+	[ ! -e "$work/core" ] || mv "$work/core" "$work/was"
+	"$ctl" show "$pool/vm" --json >"$work/core" || no "cannot show $pool/vm"
+}
+
+# What the expressions of maps() may name: the maps by their names, per-CPU values added up.
+# Every entry must have the fields of its struct in bpf/maps.h, by name.
+read_maps='
+import json, os, re, subprocess, sys
+
+pins, work = sys.argv[1:3]
+header = re.sub(r"/\*.*?\*/", "", open("bpf/maps.h").read(), flags=re.S)
+structs = {name: set(re.findall(r"(\w+)(?:\[[^]]*\])?;", body))
+           for name, body in re.findall(r"struct (\w+) \{(.*?)\n\}", header, re.S)}
+
+def check(value, struct):
+    if not isinstance(value, dict) or set(value) != structs[struct]:
+        sys.exit(f"struct {struct} is dumped as {value}")
+    return value
+
+def add(values):
+    if isinstance(values[0], dict):
+        return {name: add([v[name] for v in values]) for name in values[0]}
+    if isinstance(values[0], list):
+        return [add(column) for column in zip(*values)]
+    return sum(values)
+
+def dump(name, key, struct):
+    done = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{pins}/{name}"],
+                          capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"bpftool map dump {name}: {done.stdout}{done.stderr}")
+    entries = {}
+    for row in json.loads(done.stdout):
+        row = row["formatted"]
+        at = tuple(check(row["key"], key).values()) if key else row["key"]
+        values = [cpu["value"] for cpu in row["values"]] if "values" in row else [row["value"]]
+        value = [check(value, struct) for value in values]
+        entries[at[0] if key and len(at) == 1 else at] = value[0] if len(value) == 1 else add(value)
+    return entries
+
+def load(name):
+    return json.load(open(f"{work}/{name}")) if os.path.exists(f"{work}/{name}") else None
+
+version = dump("version", None, "dmem_version")[0]
+epoch = dump("epoch", None, "dmem_epoch")[0]
+plane_stats = dump("plane_stats", None, "dmem_plane_stats")[0]
+vms = dump("vms", "dmem_vm_key", "dmem_vm_value")
+vm_stats = dump("vm_stats", "dmem_vm_key", "dmem_vm_stats")
+regions = dump("regions", "dmem_region_key", "dmem_region_value")
+orders = dump("orders", "dmem_region_key", "dmem_order_value")
+core, was = load("core"), load("was")
+
+def sum_regions(vm, field):
+    return sum(value[field] for key, value in regions.items() if key[0] == vm)
+
+for expression in sys.argv[3:]:
+    if not eval("(" + expression + ")"):
+        sys.exit(f"not so: {expression}: {vm_stats} {core}"[:1500])
+'
+
+# maps EXPRESSION...: each of these Python expressions is true.
+maps() {
+	python3 -IS -c "$read_maps" "$pins" "$work" "$@" 2>"$work/python" ||
+		no "$(tail -n 1 "$work/python")"
+}
+
+kvm_module() {
+	sed -n 's/^\(kvm_amd\|kvm_intel\) .*/\1/p' /proc/modules
+}
+
+test_help() {
+	for option in --help -h; do
+		tuner 0 "$option"
+		grep -qx 'Usage: dmem-tuner \[OPTIONS\]' "$work/out" || no "$option: $(cat "$work/out")"
+		for name in --mode --interval --dry-run --load --once --unload --verbose --help; do
+			grep -q -- " $name" "$work/out" || no "$option does not name $name"
+		done
+	done
+	no_pins
+}
+
+test_misuse() {
+	for mode in '' fast AUTO autox static offf; do
+		refused 2 "$mode: not a mode: auto, static:N or off (dmem-tuner --help)" \
+			--once --mode "$mode"
+	done
+	for order in '' x 10 -1 1.5 3x 99999999999999999999; do
+		refused 2 "static:$order: not an order from 0 to 9 (dmem-tuner --help)" \
+			--once -m "static:$order"
+	done
+	for interval in '' x 0 -1 0.049 3600.1 2s nan inf 1e9; do
+		refused 2 \
+			"$interval: not an interval from 0.05 to 3600 seconds (dmem-tuner --help)" \
+			--once --interval "$interval"
+	done
+	refused 2 'stray: not expected (dmem-tuner --help)' stray
+	refused 2 'stray: not expected (dmem-tuner --help)' --once stray more
+	refused 2 'vm: not expected (dmem-tuner --help)' --once -- vm
+	tuner 2 --frob
+	said "$tuner: unrecognized option '--frob'"
+	tuner 2 -q
+	said "$tuner: invalid option -- 'q'"
+	tuner 2 --once --mode
+	said "$tuner: option '--mode' requires an argument"
+	tuner 2 --once -i
+	said "$tuner: option requires an argument -- 'i'"
+	tuner 2 --once=1
+	said "$tuner: option '--once' doesn't allow an argument"
+	no_pins
+}
+
+test_needs_root() {
+	cat >"$work/nobody" <<-END
+		#!/bin/sh
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups '$tuner' "\$@"
+	END
+	chmod 755 "$top" "$work" "$work/nobody"
+	as_root=$tuner
+	tuner=$work/nobody
+	refused 1 'needs root'
+	for option in --load --once --unload; do
+		refused 1 'needs root' "$option"
+	done
+	refused 2 'fast: not a mode: auto, static:N or off (dmem-tuner --help)' -m fast
+	tuner 0 --help
+	no_pins
+	tuner=$as_root
+	load
+	tuner=$work/nobody
+	refused 1 'needs root' --unload
+	tuner=$as_root
+	unload
+}
+
+test_module_not_loaded() {
+	rmmod dmem || no "rmmod failed"
+	for option in --load --once --dry-run --mode=off; do
+		refused 1 'the dmem module is not loaded (modprobe dmem)' "$option"
+	done
+	refused 1 "the plane is not loaded ($pins is not there)" --unload
+	no_pins
+	insmod core-kmod/dmem.ko || no "insmod failed"
+	load
+	unload
+}
+
+# hidden_btf SETUP: dmem-tuner is a script that sees /sys/kernel/btf as this leaves it.
+hidden_btf() {
+	cat >"$work/hidden" <<-END
+		#!/bin/sh
+		exec unshare -m sh -ec 'mount -t tmpfs none $work/btf; $1
+			mount --bind $work/btf /sys/kernel/btf; exec $tuner "\$@"' sh "\$@"
+	END
+	chmod 755 "$work/hidden"
+	mkdir -p "$work/btf"
+}
+
+test_no_btf() {
+	shown=$tuner
+	hidden_btf :
+	tuner=$work/hidden
+	for option in --load --once; do
+		refused 1 'this kernel has no BTF (/sys/kernel/btf/vmlinux is missing): it must be built with CONFIG_DEBUG_INFO_BTF=y' "$option"
+	done
+	tuner=$shown
+	hidden_btf "cp /sys/kernel/btf/vmlinux $work/btf;"
+	tuner=$work/hidden
+	refused 1 'the dmem module was built without BTF (/sys/kernel/btf/dmem is missing)' --load
+	no_pins
+}
+
+# The plane does without KVM, and says what that means.
+test_no_kvm() {
+	kvm=$(kvm_module)
+	if [ -n "$kvm" ]; then
+		rmmod "$kvm" kvm 2>"$work/err" || skip "KVM is in use"
+	elif grep -q '^kvm ' /proc/modules; then
+		rmmod kvm
+	fi
+	[ ! -e /sys/module/kvm ] || skip "KVM is built in"
+	load
+	printed 'KVM is not loaded: its faults will not be seen (load kvm_amd or kvm_intel, then --unload and start again)'
+	[ ! -e "$pins/link_on_kvm_page_fault" ] || no "KVM's faults are traced"
+	unload
+	[ -n "$kvm" ] || skip "no KVM to come back"
+	modprobe "$kvm" || no "KVM did not come back"
+	load
+	! grep -q 'KVM is not loaded' "$work/out" || no "$(cat "$work/out")"
+	[ -e "$pins/link_on_kvm_page_fault" ] || no "KVM's faults are not traced"
+	unload
+}
+
+test_load_and_unload() {
+	refused 1 "the plane is not loaded ($pins is not there)" --unload
+	load
+	again="the plane is loaded already ($pins): take it down with dmem-tuner --unload first"
+	refused 1 "$again" --load
+	refused 1 "$again" --load --verbose
+	[ "$(ls -A "$bpffs")" = dmem ] || no "$bpffs has $(ls -A "$bpffs")"
+	for pin in version epoch plane_stats vms vm_stats regions orders link_policy link_on_vm \
+		link_on_fault link_on_fetch link_on_evict link_on_writeback; do
+		[ -e "$pins/$pin" ] || no "$pin is not pinned: $(ls "$pins")"
+	done
+	maps 'version == {"maps_version": 1, "region_bytes": 2097152}' 'epoch["number"] == 1'
+	unload
+	refused 1 "the plane is not loaded ($pins is not there)" --unload
+}
+
+# What the kernel takes down behind the last unpinning must not be in the next one's way.
+test_load_at_once() {
+	for turn in 1 2 3 4 5 6; do
+		load
+		unload
+	done
+}
+
+# Whatever was there before; a private mount, so that it goes with this test.
+test_mounts_bpffs() {
+	unshare -m sh -ec 'umount "$1"; [ "$(stat -f -c %T "$1")" != bpf_fs ]; "$2" --load
+		[ "$(stat -f -c %T "$1")" = bpf_fs ]; ls "$1/dmem/version"; "$2" --unload
+		[ -z "$(ls -A "$1")" ]' sh "$bpffs" "$tuner" >"$work/out" 2>&1 ||
+		no "$(cat "$work/out")"
+	no_pins
+}
+
+test_another_policy() {
+	command -v bpftool >"$work/out" || skip "no bpftool"
+	bpftool struct_ops register "$other_policy" "$bpffs/other" >"$work/out" 2>&1 ||
+		no "bpftool: $(cat "$work/out")"
+	for option in --load --once; do
+		refused 1 'the core has another policy attached already: detach it first' "$option"
+		[ "$(ls -A "$bpffs")" = other ] || no "left: $(ls -A "$bpffs")"
+	done
+	new_pool
+	new_vm
+	touch_memory
+	flush
+	touch_memory
+	show
+	python3 -IS -c '
+import json, sys
+d = json.load(open(sys.argv[1]))
+sys.exit(not d["policy_clamped"] or d["policy_clamped"] != d["fetches"][9])' "$work/core" ||
+		no "the other policy is not in force: $(cat "$work/core")"
+	rm -r "$bpffs/other"
+	wait_for "the other policy's end" "$tuner" --load 2>"$work/err" >"$work/out"
+	unload
+}
+
+# A loader that was killed before it was done: the next one clears up after it.
+test_half_loaded() {
+	load
+	mv "$pins" "${pins}_new"
+	load
+	[ ! -e "${pins}_new" ] || no "${pins}_new is still there"
+	mv "$pins" "${pins}_new"
+	refused 1 "the plane is not loaded ($pins is not there)" --unload
+	no_pins
+	load
+	unload
+}
+
+# A failure at the last step takes down what was attached.
+test_cannot_pin() {
+	ln -s nowhere "${pins}_new" || skip "no symbolic links here"
+	refused 1 "making ${pins}_new: File exists" --load
+	rm "${pins}_new"
+	no_pins
+	load
+	unload
+}
+
+test_another_version() {
+	load
+	bpftool map update pinned "$pins/version" key 0 0 0 0 value 7 0 0 0 0 0 32 0 ||
+		no "cannot write the version"
+	message='the plane that is loaded has maps of version 7, this program reads version 1: dmem-tuner --unload, then start the tuner of this version'
+	refused 1 "$message" --once
+	refused 1 "$message" --mode off
+	unload
+	load
+	unload
+}
+
+test_one_at_a_time() {
+	start --mode off
+	for option in --load --unload --once --dry-run; do
+		refused 1 "another dmem-tuner runs (process $daemon)" "$option"
+	done
+	[ -e "$pins/version" ] || no "the plane is gone"
+	stop KILL 137
+	tuner 0 --once
+	printed "took over the plane under $pins"
+	unload
+}
+
+# The epoch counts rounds.
+test_interval() {
+	start --mode off -i 3600
+	wait_for 'a round' bash -c "! bpftool -j map dump pinned $pins/epoch | grep -q '\"number\":1,'"
+	sleep 1
+	stop TERM 0
+	maps 'epoch["number"] == 2'
+	start --mode off --interval 0.05
+	sleep 2
+	stop INT 0
+	maps 'epoch["number"] >= 7'
+	ended 0
+	unload
+}
+
+test_once_and_dry_run() {
+	new_pool
+	new_vm
+	tuner 0 --once -v
+	printed "loaded the plane under $pins"
+	ended 0
+	maps 'epoch["number"] == 2' 'not orders'
+	touch_memory
+	tuner 0 --once --dry-run --mode static:5
+	printed "took over the plane under $pins"
+	for region in 0 1 2 3; do
+		printed "vm region $region: order 5: static order (dry run: not written)"
+	done
+	ended 0
+	maps 'not orders' 'epoch["number"] == 2' 'len(regions) == 4'
+	flush
+	touch_memory
+	show
+	maps 'core["fetches"][2] and core["fetches"][2] == sum(core["fetches"])' \
+		'not core["policy_decisions"]'
+	unload
+}
+
+# What is decided is what the core uses, and what the decisions say of it.
+test_static() {
+	new_pool
+	new_vm
+	load
+	touch_memory
+	for order in 6 0 9; do
+		tuner 0 --once --mode "static:$order"
+		for region in 0 1 2 3; do
+			printed "vm region $region: order $order: static order"
+		done
+		ended 4
+		tuner 0 --once --mode "static:$order"
+		ended 0
+		flush
+		show
+		touch_memory
+		show
+		maps "sorted(r for vm, r in orders) == [0, 1, 2, 3]" \
+			"all(o['order'] == $order and o['decided_ns'] for o in orders.values())" \
+			"core['fetches'][$order] > was['fetches'][$order]" \
+			"core['fetches'][:$order] == was['fetches'][:$order]" \
+			"core['fetches'][$order + 1:] == was['fetches'][$order + 1:]" \
+			"sum(o['used'] for o in orders.values()) == core['policy_decisions']" \
+			"core['policy_clamped'] == 0" "core['order'] == 2"
+	done
+	unload
+	flush
+	show
+	touch_memory
+	show
+	python3 -IS -c '
+import json, sys
+was, now = (json.load(open(name)) for name in sys.argv[1:])
+grown = [order for order in range(10) if now["fetches"][order] > was["fetches"][order]]
+sys.exit(grown != [2] or now["policy_decisions"] != was["policy_decisions"])' \
+		"$work/was" "$work/core" || no "unloaded: $(cat "$work/was" "$work/core")"
+}
+
+test_takeover() {
+	new_pool
+	new_vm
+	load
+	touch_memory
+	start --mode static:4 --interval 0.05
+	wait_for 'a decision' grep -q 'region 3: order 4' "$work/log"
+	stop TERM 0
+	printed "took over the plane under $pins"
+	ended 4
+	flush
+	show
+	touch_memory
+	show
+	maps 'core["fetches"][4] > was["fetches"][4]' \
+		'core["fetches"][4] - was["fetches"][4] == sum(core["fetches"]) - sum(was["fetches"])'
+	tuner 0 --once --mode static:4
+	printed "took over the plane under $pins"
+	ended 0
+	maps 'all(o["order"] == 4 and o["used"] for o in orders.values()) and len(orders) == 4'
+	unload
+}
+
+# The model decides where there is something to decide: pages in sequence.
+test_auto() {
+	new_pool donor=local:64M,direct=50%,order=0
+	new_vm
+	load
+	start --mode auto --interval 0.2
+	for turn in 1 2 3; do
+		touch_memory
+		flush
+	done
+	wait_for 'a decision' grep -q 'vm region [0-3]: order [1-9]: ' "$work/log"
+	stop TERM 0
+	maps 'orders' 'all(0 < o["order"] <= 9 for o in orders.values())'
+	unload
+}
+
+test_module_in_use() {
+	load
+	! rmmod dmem 2>"$work/err" || no "the module went from under the plane"
+	grep -q 'in use' "$work/err" || no "rmmod: $(cat "$work/err")"
+	unload
+	wait_for 'rmmod' rmmod dmem 2>"$work/err"
+	insmod core-kmod/dmem.ko || no "insmod failed"
+}
+
+# The counters of one VM memory against each other, however its life went.
+consistent='all(sum(s["fetches_by_order"]) == s["fetched_pages"] - s["prefetched_pages"] ==
+	sum(s["fetch_latency"]) for s in vm_stats.values())
+all(sum_regions(vm, "misses") == s["faults"] - s["zero_fills"] for vm, s in vm_stats.items())
+all(x["prefetched_used_pages"] + x["prefetched_unused_pages"] <= x["prefetched_pages"]
+	for x in [*vm_stats.values(), *regions.values()])
+all(sum_regions(vm, name) == s[name] for vm, s in vm_stats.items() for name in s
+	if name in structs["dmem_region_value"])
+all(sum(r["distance"]) <= r["misses"] + r["prefetched_used_pages"] and
+	r["forward"] <= sum(r["distance"]) for r in regions.values())
+all((s["fetch_ns"] > 0) == (sum(s["fetch_latency"]) > 0) for s in vm_stats.values())
+plane_stats["lost_events"] == 0'
+
+is_consistent() {
+	maps "$(echo "$consistent" | sed -e ':again' -e 'N;s/\n\t/ /;b again' | sed '$!s/$/ and/' |
+		tr '\n' ' ')" "$@"
+}
+
+# Three tests of the core: synchronous, with a link that answers later, and with threads.
+test_counters() {
+	load
+	for name in order-4 modelled-link threads-with-link; do
+		out/tests/core_paging "$name" >"$work/out" || no "$name: $(cat "$work/out")"
+	done
+	is_consistent 'len(vm_stats) == 3' 'all(s["fetched_pages"] for s in vm_stats.values())' \
+		'all(s["prefetches"] and s["writebacks"] for s in vm_stats.values())' \
+		'vm_stats[min(vm_stats)]["fetches_by_order"][4] ==
+			sum(vm_stats[min(vm_stats)]["fetches_by_order"])' \
+		'all(v["gone"] == 1 and v["name"] == "vm" and v["size_bytes"] == 16 << 20
+			for v in vms.values())'
+	unload
+}
+
+# The plane counts what the core counts, from the VM memory's first event on.
+test_as_the_core() {
+	load
+	new_pool donor=local:64M,direct=50%,order=3,latency_ns=20000,ns_per_page=500
+	new_vm
+	touch_memory
+	flush
+	touch_memory
+	flush
+	show
+	is_consistent 'all(vm_stats[core["id"]][name] == core[name] for name in """faults soft_faults
+		zero_fills fetched_pages prefetched_pages prefetched_used_pages
+		prefetched_unused_pages evicted_pages evictions writeback_pages
+		writebacks""".split())' \
+		'vm_stats[core["id"]]["fetches_by_order"] == core["fetches"]' \
+		'all(vms[core["id"]][name] == core[name] for name in """name size_bytes
+		direct_limit_bytes direct_bytes remote_bytes""".split())' \
+		'vms[core["id"]]["default_order"] == 3 and not vms[core["id"]]["gone"]' \
+		'all(r["touched"] == [2 ** 64 - 1] * 8 and r["local_pages"] == 0 and
+			r["remote_pages"] == 512 for r in regions.values())' \
+		'not vm_stats[core["id"]]["kvm_faults"]'
+	"$ctl" set "$pool/vm" --direct 2M --order 7 >"$work/out" || no "set failed"
+	maps 'vms[core["id"]]["default_order"] == 7' \
+		'vms[core["id"]]["direct_limit_bytes"] == 2 << 20'
+	unload
+}
+
+# A VM memory older than the plane is seen by what it does.
+test_older_vm() {
+	new_pool
+	new_vm
+	touch_memory
+	load
+	maps 'not vms'
+	flush
+	touch_memory
+	show
+	is_consistent 'vms[core["id"]]["name"] == "vm"' 'vms[core["id"]]["size_bytes"] == 8 << 20' \
+		'len(regions) == 4'
+	tuner 0 --once --mode static:5
+	ended 4
+	unload
+}
+
+test_gone() {
+	load
+	new_pool
+	new_vm
+	touch_memory
+	tuner 0 --once --mode static:5
+	ended 4
+	maps 'len(vms) == 1 and len(vm_stats) == 1 and len(regions) == 4 and len(orders) == 4'
+	rm "$pool/vm"
+	maps 'all(v["gone"] for v in vms.values()) and len(vms) == 1'
+	tuner 0 --once --dry-run
+	printed 'vm is gone'
+	maps 'len(vms) == 1 and len(orders) == 4'
+	new_vm
+	touch_memory
+	tuner 0 --once --mode off
+	printed 'vm is gone'
+	show
+	maps 'list(vms) == [core["id"]] and not vms[core["id"]]["gone"]' \
+		'list(vm_stats) == [core["id"]]' 'not orders' \
+		'{vm for vm, r in regions} == {core["id"]}'
+	unload
+}
+
+# What a test has left must not reach the next one.
+clean_up() {
+	[ ! -s "$work/daemon" ] || kill -KILL "$(cat "$work/daemon")" 2>/dev/null
+	[ ! -e "$pins" ] || "$PWD/out/dmem-tuner" --unload
+	rm -rf "$bpffs/other" "${pins}_new"
+	while read -r _ mounted _; do
+		case $mounted in
+		"$top"*) umount "$mounted" ;;
+		esac
+	done </proc/mounts
+	rm -rf "$top"
+	mkdir -p "$work"
+	[ -e /sys/module/dmem ] || insmod core-kmod/dmem.ko
+	[ -z "$kvm_at_start" ] || [ -n "$(kvm_module)" ] || modprobe "$kvm_at_start"
+}
+
+run_test() {
+	number=$((number + 1))
+	clean_up 2>&1 | sed 's/^/# clean_up: /'
+	start=$(cut -d ' ' -f 1 /proc/uptime)
+	if ("test_$1"); then
+		result=ok why=
+		[ ! -e "$work/skip" ] || why=" # SKIP $(cat "$work/skip")"
+	else
+		result='not ok' why=" # $(cat "$work/why" 2>&1)"
+		failed=$((failed + 1))
+	fi
+	echo "# $1: $(cut -d ' ' -f 1 /proc/uptime | awk "{ print \$1 - $start }") s"
+	echo "$result $number $1$why"
+}
+
+kvm_at_start=$(kvm_module)
+# dmem-tuner mounts it where it is missing (test_mounts_bpffs); these tests look into it.
+[ "$(stat -f -c %T "$bpffs")" = bpf_fs ] || mount -t bpf -o mode=0700 bpf "$bpffs"
+
+[ $# -gt 0 ] || set -- help misuse needs_root module_not_loaded no_btf no_kvm load_and_unload \
+	load_at_once mounts_bpffs another_policy half_loaded cannot_pin another_version \
+	one_at_a_time interval once_and_dry_run static takeover auto module_in_use counters \
+	as_the_core older_vm gone
+for name; do
+	run_test "$name"
+done
+clean_up
+rm -rf "$top"
+echo "1..$number"
+[ "$failed" -eq 0 ]
