@@ -189,6 +189,26 @@ static __always_inline void region_update(struct dmem_region_value *value,
 	value->remote_pages = region->remote_pages;
 }
 
+/* Where an event of a region is counted. */
+struct counters {
+	struct dmem_region_value *region;
+	struct dmem_vm_stats *vm;
+};
+
+/* False when there is no room for the VM memory or the region: the event is lost, and counted. */
+static __always_inline bool find_counters(struct counters *to, struct dmem_vm_ident *vm,
+					  struct dmem_region_ident *region)
+{
+	if (!vm || !region)
+		return false;
+	to->region = region_of(vm->id, region->index);
+	to->vm = stats_of(vm->id);
+	if (!to->region || !to->vm)
+		return false;
+	region_update(to->region, region);
+	return true;
+}
+
 /* A page is in use. Two CPUs may begin an epoch at once: the bits of one are lost then. */
 static __always_inline void region_touch(struct dmem_region_value *value, u32 page)
 {
@@ -238,53 +258,45 @@ int BPF_PROG(on_vm, struct dmem_vm_ident *vm, u32 event, u64 direct_bytes, u64 r
 	return 0;
 }
 
-static __always_inline void count_fault(struct dmem_vm_stats *stats,
-					struct dmem_region_value *value, u32 page, u32 kind,
-					u32 flags)
+static __always_inline void count_fault(struct counters *to, u32 page, u32 kind, u32 flags)
 {
 	bool soft = kind == DMEM_FAULT_SOFT || kind == DMEM_FAULT_RESCUE;
 
 	if (flags & DMEM_FAULT_F_PREFETCHED) {
-		stats->prefetched_used_pages++;
-		add(&value->prefetched_used_pages, 1);
+		to->vm->prefetched_used_pages++;
+		add(&to->region->prefetched_used_pages, 1);
 	}
 	if (soft) {
 		/* The end of a fault that was counted when it began. */
 		if (!(flags & DMEM_FAULT_F_RETRIED)) {
-			stats->soft_faults++;
-			add(&value->soft_faults, 1);
+			to->vm->soft_faults++;
+			add(&to->region->soft_faults, 1);
 		}
 		if (flags & DMEM_FAULT_F_PREFETCHED && !(flags & DMEM_FAULT_F_RETRIED))
-			region_demand(value, page);
+			region_demand(to->region, page);
 		return;
 	}
-	stats->faults++;
+	to->vm->faults++;
 	if (kind == DMEM_FAULT_ZERO) {
-		stats->zero_fills++;
-		add(&value->zero_fills, 1);
+		to->vm->zero_fills++;
+		add(&to->region->zero_fills, 1);
 		return;
 	}
-	add(&value->misses, 1);
-	region_demand(value, page);
+	add(&to->region->misses, 1);
+	region_demand(to->region, page);
 }
 
 SEC("tp_btf/dmem_fault")
 int BPF_PROG(on_fault, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 kind, u32 flags)
 {
-	struct dmem_region_value *value;
-	struct dmem_vm_stats *stats;
+	struct counters to;
 	u32 index = page & (DMEM_MAP_REGION_PAGES - 1);
 
-	if (!vm || !region)
+	if (kind == DMEM_FAULT_ERROR || !find_counters(&to, vm, region))
 		return 0;
-	value = region_of(vm->id, region->index);
-	stats = stats_of(vm->id);
-	if (!value || !stats || kind == DMEM_FAULT_ERROR)
-		return 0;
-	region_update(value, region);
-	region_touch(value, index);
-	count_fault(stats, value, index, kind, flags);
+	region_touch(to.region, index);
+	count_fault(&to, index, kind, flags);
 	return 0;
 }
 
@@ -292,36 +304,30 @@ SEC("tp_btf/dmem_fetch")
 int BPF_PROG(on_fetch, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 order, u32 nr_pages, u32 nr_prefetched, u64 latency_ns, int err)
 {
-	struct dmem_region_value *value;
-	struct dmem_vm_stats *stats;
+	struct counters to;
 	u32 slot;
 
-	if (!vm || !region)
+	if (!find_counters(&to, vm, region))
 		return 0;
-	value = region_of(vm->id, region->index);
-	stats = stats_of(vm->id);
-	if (!value || !stats)
-		return 0;
-	region_update(value, region);
 	if (err) {
-		stats->fetch_errors++;
+		to.vm->fetch_errors++;
 		return 0;
 	}
-	stats->fetched_pages += nr_pages;
-	add(&value->fetched_pages, nr_pages);
+	to.vm->fetched_pages += nr_pages;
+	add(&to.region->fetched_pages, nr_pages);
 	if (nr_prefetched) {
-		stats->prefetches++;
-		stats->prefetch_latency_ns += latency_ns;
-		stats->prefetched_pages += nr_prefetched;
-		add(&value->prefetched_pages, nr_prefetched);
+		to.vm->prefetches++;
+		to.vm->prefetch_latency_ns += latency_ns;
+		to.vm->prefetched_pages += nr_prefetched;
+		add(&to.region->prefetched_pages, nr_prefetched);
 		return 0;
 	}
-	stats->fetch_ns += latency_ns;
+	to.vm->fetch_ns += latency_ns;
 	slot = log2_slot(latency_ns, DMEM_LATENCY_SLOTS);
 	if (slot < DMEM_LATENCY_SLOTS)
-		stats->fetch_latency[slot]++;
+		to.vm->fetch_latency[slot]++;
 	if (order < DMEM_MAP_ORDERS)
-		stats->fetches_by_order[order]++;
+		to.vm->fetches_by_order[order]++;
 	return 0;
 }
 
@@ -329,21 +335,15 @@ SEC("tp_btf/dmem_evict")
 int BPF_PROG(on_evict, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u32 nr_pages,
 	     u32 nr_unused)
 {
-	struct dmem_region_value *value;
-	struct dmem_vm_stats *stats;
+	struct counters to;
 
-	if (!vm || !region)
+	if (!find_counters(&to, vm, region))
 		return 0;
-	value = region_of(vm->id, region->index);
-	stats = stats_of(vm->id);
-	if (!value || !stats)
-		return 0;
-	region_update(value, region);
-	stats->evictions++;
-	stats->evicted_pages += nr_pages;
-	stats->prefetched_unused_pages += nr_unused;
-	add(&value->evicted_pages, nr_pages);
-	add(&value->prefetched_unused_pages, nr_unused);
+	to.vm->evictions++;
+	to.vm->evicted_pages += nr_pages;
+	to.vm->prefetched_unused_pages += nr_unused;
+	add(&to.region->evicted_pages, nr_pages);
+	add(&to.region->prefetched_unused_pages, nr_unused);
 	return 0;
 }
 
@@ -351,20 +351,14 @@ SEC("tp_btf/dmem_writeback")
 int BPF_PROG(on_writeback, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 nr_pages, u64 latency_ns, int err)
 {
-	struct dmem_region_value *value;
-	struct dmem_vm_stats *stats;
+	struct counters to;
 
-	if (!vm || !region)
+	if (err || !find_counters(&to, vm, region))
 		return 0;
-	value = region_of(vm->id, region->index);
-	stats = stats_of(vm->id);
-	if (!value || !stats || err)
-		return 0;
-	region_update(value, region);
-	stats->writebacks++;
-	stats->writeback_pages += nr_pages;
-	stats->writeback_ns += latency_ns;
-	add(&value->writeback_pages, nr_pages);
+	to.vm->writebacks++;
+	to.vm->writeback_pages += nr_pages;
+	to.vm->writeback_ns += latency_ns;
+	add(&to.region->writeback_pages, nr_pages);
 	return 0;
 }
 

@@ -43,7 +43,8 @@ struct dmem_epoch {
  * @lost_events: events of VM memories that found no room in a map
  * @kvm_faults_other: second-level misses on memory that is not dmem's
  * @kvm_faults_unmatched: second-level misses that no memory slot or mapping could be found for
- *	(emulated devices are such addresses; so is memory while its slot is being moved)
+ *	(emulated devices are such addresses; so is memory while its slot is being moved), and those
+ *	whose address is not the guest's physical one: shadow paging, guests of guests
  */
 struct dmem_plane_stats {
 	__u64 lost_events;

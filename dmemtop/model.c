@@ -21,18 +21,14 @@ static int read_marks(const struct dmem_plane *plane, struct top_reading *readin
 		      struct dmem_error *error)
 {
 	struct bpf_map_info info = {};
-	struct dmem_epoch epoch;
-	__u32 len = sizeof(info), zero = 0;
+	__u32 len = sizeof(info);
 	int err;
 
 	err = bpf_obj_get_info_by_fd(plane->map[DMEM_PLANE_VMS], &info, &len);
-	if (!err)
-		err = bpf_map_lookup_elem(plane->map[DMEM_PLANE_EPOCH], &zero, &epoch);
 	if (err)
-		return dmem_fail(error, err, "reading " DMEM_PIN_DIR "/epoch: %s", strerror(-err));
+		return dmem_fail(error, err, "reading " DMEM_PIN_DIR "/vms: %s", strerror(-err));
 	reading->plane_id = info.id;
-	reading->epoch = epoch.number;
-	return 0;
+	return dmem_plane_read_epoch(plane, &reading->epoch, error);
 }
 
 int top_read(struct top_reading *reading, bool regions, struct dmem_error *error)

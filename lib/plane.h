@@ -84,6 +84,10 @@ int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stat
 int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_plane_region *region,
 			 __u32 order, struct dmem_error *error);
 
+/** dmem_plane_read_epoch - the number of the epoch that touched pages are counted in now. */
+int dmem_plane_read_epoch(const struct dmem_plane *plane, __u64 *number,
+			  struct dmem_error *error);
+
 /** dmem_plane_next_epoch - begin a new epoch of touched pages. */
 int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *error);
 

@@ -351,18 +351,29 @@ int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_plane
 	return 0;
 }
 
-int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *error)
+int dmem_plane_read_epoch(const struct dmem_plane *plane, __u64 *number,
+			  struct dmem_error *error)
 {
-	int err, fd = plane->map[DMEM_PLANE_EPOCH];
 	struct dmem_epoch epoch;
 	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(plane->map[DMEM_PLANE_EPOCH], &zero, &epoch);
 
-	err = bpf_map_lookup_elem(fd, &zero, &epoch);
-	if (!err) {
-		epoch.number++;
-		epoch.since_ns = dmem_clock_ns();
-		err = bpf_map_update_elem(fd, &zero, &epoch, BPF_ANY);
-	}
+	if (err)
+		return read_fail(error, err, DMEM_PLANE_EPOCH);
+	*number = epoch.number;
+	return 0;
+}
+
+int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *error)
+{
+	struct dmem_epoch epoch = { .since_ns = dmem_clock_ns() };
+	int err = dmem_plane_read_epoch(plane, &epoch.number, error);
+	__u32 zero = 0;
+
+	if (err)
+		return err;
+	epoch.number++;
+	err = bpf_map_update_elem(plane->map[DMEM_PLANE_EPOCH], &zero, &epoch, BPF_ANY);
 	return err ? read_fail(error, err, DMEM_PLANE_EPOCH) : 0;
 }
 

@@ -60,8 +60,22 @@ static const struct dmem_region_value *value_before(const struct tuner *tuner,
 	return &none;
 }
 
+/* The bits of an epoch that has passed say nothing of now; 0 is "not known" to the model. */
+static uint32_t touched_pages(const struct dmem_region_value *value, __u64 epoch)
+{
+	uint32_t pages = 0;
+	size_t i;
+
+	/* The map has the epoch's lower 32 bits. */
+	if (value->epoch != (__u32)epoch)
+		return 0;
+	for (i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
+		pages += __builtin_popcountll(value->touched[i]);
+	return pages;
+}
+
 static struct model_sample sample_region(const struct dmem_region_value *now,
-					 const struct dmem_region_value *before)
+					 const struct dmem_region_value *before, __u64 epoch)
 {
 	struct model_sample sample = {
 		.misses = now->misses - before->misses,
@@ -69,13 +83,12 @@ static struct model_sample sample_region(const struct dmem_region_value *now,
 		.used = now->prefetched_used_pages - before->prefetched_used_pages,
 		.unused = now->prefetched_unused_pages - before->prefetched_unused_pages,
 		.forward = now->forward - before->forward,
+		.touched_pages = touched_pages(now, epoch),
 	};
 	size_t i;
 
 	for (i = 0; i < MODEL_DISTANCE_SLOTS; i++)
 		sample.distance[i] = now->distance[i] - before->distance[i];
-	for (i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
-		sample.touched_pages += __builtin_popcountll(now->touched[i]);
 	return sample;
 }
 
@@ -110,7 +123,7 @@ static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
 		       struct dmem_error *error)
 {
 	unsigned int current = region->decided ? region->order.order : vm->value.default_order;
-	struct model_sample sample = sample_region(&region->value, base);
+	struct model_sample sample = sample_region(&region->value, base, tuner->epoch);
 	struct model_decision decision = decide(tuner, vm, &sample, current);
 	int err;
 
@@ -179,6 +192,8 @@ int tune_round(struct tuner *tuner, struct dmem_error *error)
 	err = dmem_plane_read_vms(&tuner->plane, &vms, &nr_vms, error);
 	if (!err)
 		err = dmem_plane_read_regions(&tuner->plane, &regions, &nr_regions, error);
+	if (!err)
+		err = dmem_plane_read_epoch(&tuner->plane, &tuner->epoch, error);
 	if (!err && !tuner->dry_run)
 		err = dmem_plane_next_epoch(&tuner->plane, error);
 	if (!err)

@@ -22,6 +22,7 @@ struct tuner {
 	bool dry_run;
 	struct dmem_plane_region *base;	/* regions as when each was last judged, sorted */
 	size_t nr_base;
+	__u64 epoch;			/* that this round's touched pages are of */
 	unsigned long long rounds;
 	unsigned long long decisions;
 };
