@@ -113,10 +113,10 @@ struct dmem_vm {
 	unsigned long stalled_since;		/* jiffies | 1 while faults wait in vain, else 0 */
 	wait_queue_head_t free_wait;
 
-	spinlock_t lru_lock;
+	spinlock_t lru_lock;			/* both lists, and list and lru of regions */
 	struct list_head active;
 	struct list_head inactive;
-	struct mutex evict_mutex;
+	struct mutex evict_mutex;		/* one evictor at a time */
 	struct delayed_work evict_work;
 	long nr_inactive;			/* pages; evict_mutex */
 	atomic_long_t nr_writeback;		/* pages on their way out */

@@ -130,6 +130,7 @@ static vm_fault_t dmem_fault_stall(struct dmem_access *access)
  * punch may have been the other.
  */
 static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
+	__releases(&access->region->lock)
 {
 	struct dmem_region *region = access->region;
 	enum dmem_page_state state = dmem_word_state(word);
@@ -218,6 +219,7 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access,
 
 /* The page is on its way already. The region is locked. */
 static vm_fault_t dmem_fault_join(struct dmem_access *access, u64 word)
+	__releases(&access->region->lock)
 {
 	struct dmem_region_ident ident = access->region->ident;
 

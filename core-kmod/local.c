@@ -16,7 +16,7 @@
 #include "core.h"
 
 struct dmem_link {
-	spinlock_t lock;
+	spinlock_t lock;		/* all below */
 	struct hrtimer timer;
 	struct list_head queue;		/* by due_ns */
 	u64 busy_until_ns;
