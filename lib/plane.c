@@ -104,17 +104,25 @@ static int lock_bpffs(struct dmem_error *error)
 	return fd;
 }
 
-/* Unpin a folder of pins. What holds the policy goes first: it is what the core asks. */
+/*
+ * Unpin a folder of pins. The policy goes first: it is what the core asks. It is detached here
+ * and now; unpinning alone would leave it in force until the kernel comes to it.
+ */
 static int remove_pins(const char *dir)
 {
 	DIR *pins = opendir(dir);
 	struct dirent *pin;
 	char path[512];
+	int policy;
 
 	if (!pins)
 		return errno == ENOENT ? 0 : -errno;
 	snprintf(path, sizeof(path), "%s/link_policy", dir);
-	unlink(path);
+	policy = bpf_obj_get(path);
+	if (policy >= 0) {
+		bpf_link_detach(policy);
+		close(policy);
+	}
 	while ((pin = readdir(pins))) {
 		if (pin->d_name[0] == '.')
 			continue;
@@ -257,7 +265,6 @@ static int pin_programs(struct plane_programs *programs, struct dmem_error *erro
 {
 	int err;
 
-	remove_pins(NEW_PIN_DIR);
 	if (mkdir(NEW_PIN_DIR, 0700))
 		return dmem_fail(error, errno, "making " NEW_PIN_DIR ": %s", strerror(errno));
 	err = pin_maps(programs);
@@ -276,7 +283,7 @@ static int pin_programs(struct plane_programs *programs, struct dmem_error *erro
 	return 0;
 }
 
-static int load_locked(bool has_kvm, struct dmem_error *error)
+static int load_locked(bool *has_kvm, struct dmem_error *error)
 {
 	struct plane_programs programs = {};
 	int err;
@@ -284,7 +291,10 @@ static int load_locked(bool has_kvm, struct dmem_error *error)
 	if (!access(DMEM_PIN_DIR, F_OK))
 		return dmem_fail(error, EEXIST,
 				 "the plane is loaded already (" DMEM_PIN_DIR "): take it down with dmem-tuner --unload first");
-	err = open_programs(&programs, has_kvm, error);
+	/* Of a loader that was killed: its policy would be in the way. */
+	remove_pins(NEW_PIN_DIR);
+	*has_kvm = kvm_is_traceable();
+	err = open_programs(&programs, *has_kvm, error);
 	if (!err)
 		err = attach_programs(&programs, error);
 	if (!err)
@@ -310,8 +320,7 @@ int dmem_plane_load(bool *has_kvm, struct dmem_error *error)
 	lock = lock_bpffs(error);
 	if (lock < 0)
 		return lock;
-	*has_kvm = kvm_is_traceable();
-	err = load_locked(*has_kvm, error);
+	err = load_locked(has_kvm, error);
 	close(lock);
 	return err;
 }
@@ -322,13 +331,14 @@ int dmem_plane_unload(struct dmem_error *error)
 
 	if (geteuid())
 		return dmem_fail(error, EPERM, "unloading the BPF plane needs root");
-	if (access(DMEM_PIN_DIR, F_OK))
-		return dmem_fail(error, ENOENT, "the plane is not loaded (" DMEM_PIN_DIR
-				 " is not there)");
 	lock = lock_bpffs(error);
 	if (lock < 0)
 		return lock;
-	err = remove_pins(DMEM_PIN_DIR);
+	remove_pins(NEW_PIN_DIR);
+	err = access(DMEM_PIN_DIR, F_OK) ? -ENOENT : remove_pins(DMEM_PIN_DIR);
 	close(lock);
+	if (err == -ENOENT)
+		return dmem_fail(error, ENOENT, "the plane is not loaded (" DMEM_PIN_DIR
+				 " is not there)");
 	return err ? dmem_fail(error, err, "removing " DMEM_PIN_DIR ": %s", strerror(-err)) : 0;
 }

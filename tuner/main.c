@@ -169,13 +169,14 @@ static int load_plane(struct dmem_error *error)
 /* The plane may be there already, from a tuner that has ended: go on with it. */
 static int get_plane(struct tuner *tuner, struct dmem_error *error)
 {
-	int err = load_plane(error);
+	int loaded = load_plane(error), err;
 
-	if (err && err != -EEXIST)
-		return err;
-	if (err)
+	if (loaded && loaded != -EEXIST)
+		return loaded;
+	err = dmem_plane_open(&tuner->plane, true, error);
+	if (!err && loaded)
 		printf("dmem-tuner: took over the plane under " DMEM_PIN_DIR "\n");
-	return dmem_plane_open(&tuner->plane, true, error);
+	return err;
 }
 
 static int run(struct tuner *tuner, const struct options *options, struct dmem_error *error)

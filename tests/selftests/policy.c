@@ -4,6 +4,7 @@
  * clamped and counted, a second policy is refused, and without one the default order holds.
  *
  * The policy is out/bpf/policy_4g.bpf.o, found from the checkout; the plane must not be loaded.
+ * `policy hold` attaches it and waits to be killed.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -226,7 +227,24 @@ static const struct test tests[] = {
 	{}
 };
 
+/* For plane.sh: another policy than dmem-tuner's, for as long as this runs. */
+static int hold(void)
+{
+	if (setjmp(test_failed)) {
+		fprintf(stderr, "%s\n", test_reason);
+		return 1;
+	}
+	policy_open(&first);
+	policy_attach(&first);
+	puts("attached");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "hold"))
+		return hold();
 	return run_tests(tests, argc, argv);
 }

@@ -2,7 +2,7 @@
 /*
  * policy_4g.bpf.c - a policy that asks for an order that no memory has: the core must clamp it.
  *
- * Attached by policy.c through libbpf and by plane.sh through bpftool.
+ * Attached by policy.c, and for plane.sh by `policy hold`.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
