@@ -55,6 +55,12 @@ static struct dmem_region *dmem_list_isolate(struct dmem_vm *vm, struct list_hea
 	return region;
 }
 
+static void dmem_set_inactive(struct dmem_region *region, u16 nr)
+{
+	region->vm->nr_inactive += (int)nr - region->nr_inactive;
+	region->nr_inactive = nr;
+}
+
 /* Back from isolation: to the list it belongs on, or to none when it holds no page. */
 static void dmem_list_putback(struct dmem_region *region, bool inactive)
 {
@@ -63,6 +69,8 @@ static void dmem_list_putback(struct dmem_region *region, bool inactive)
 	spin_lock_bh(&vm->lru_lock);
 	spin_lock(&region->lock);
 	if (!region->nr_held) {
+		/* A punch may have been quicker: what was counted as inactive is gone. */
+		dmem_set_inactive(region, 0);
 		region->list = DMEM_LIST_NONE;
 	} else if (inactive) {
 		region->list = DMEM_LIST_INACTIVE;
@@ -73,12 +81,6 @@ static void dmem_list_putback(struct dmem_region *region, bool inactive)
 	}
 	spin_unlock(&region->lock);
 	spin_unlock_bh(&vm->lru_lock);
-}
-
-static void dmem_set_inactive(struct dmem_region *region, u16 nr)
-{
-	region->vm->nr_inactive += (int)nr - region->nr_inactive;
-	region->nr_inactive = nr;
 }
 
 static void dmem_unmap_pages(struct dmem_vm *vm, u64 first, u64 nr)
