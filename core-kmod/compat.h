@@ -7,6 +7,7 @@
 #define DMEM_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/hrtimer.h>
 
 #ifndef HAVE_HRTIMER_SETUP
@@ -17,6 +18,11 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
 }
+#endif
+
+#ifdef HAVE_ALLOC_PAGES_BULK_ARRAY
+#undef alloc_pages_bulk
+#define alloc_pages_bulk alloc_pages_bulk_array
 #endif
 
 #endif /* DMEM_COMPAT_H */

@@ -3,8 +3,8 @@
  * core.h - the core's private types and what its files offer each other.
  *
  * Lock order (docs/core.md says why): inode->i_rwsem, vm->evict_mutex, mmap_lock or VMA lock,
- * page lock, vm->lru_lock, region->lock, the local donor's link lock. The last three disable
- * BH: transports complete in softirq.
+ * page lock, vm->lru_lock, region->lock, the locks of spare pages and of the local donor's
+ * link. All but the first four disable BH: transports complete in softirq.
  */
 #ifndef DMEM_CORE_H
 #define DMEM_CORE_H
@@ -22,6 +22,7 @@
 #include "uapi/dmem.h"
 
 #define DMEM_IO_MAX_PAGES	64
+#define DMEM_STOCK_PAGES	16
 
 struct fs_context;
 struct dmem_pool;
@@ -59,6 +60,7 @@ struct dmem_region {
 	struct list_head lru;			/* with list: vm->lru_lock */
 	wait_queue_head_t wait;			/* for a page of it to leave FETCHING or INFLIGHT */
 	u64 *words;				/* DMEM_REGION_PAGES of them */
+	void *remote;				/* transport's: what the donor holds of it */
 };
 
 enum dmem_stat {
@@ -90,7 +92,16 @@ enum dmem_stat {
 
 struct dmem_vm_cpu {
 	s64 stat[DMEM_STATS];
-	long stock_pages;			/* charged, not yet given to a page */
+	struct dmem_io *io;			/* for the next fetch of one page, or NULL */
+	unsigned int nr_stock;			/* with stock: preemption off */
+	struct page *stock[DMEM_STOCK_PAGES];	/* charged, for the next faults here */
+};
+
+/* Evicted pages of one node, free, not charged. */
+struct dmem_spare {
+	spinlock_t lock;			/* pages, nr */
+	struct list_head pages;			/* by page->lru */
+	long nr;
 };
 
 /* One guest's memory: a file. */
@@ -100,7 +111,6 @@ struct dmem_vm {
 	struct dmem_pool *pool;
 	struct dmem_vm_cpu __percpu *cpu;
 	struct xarray regions;			/* region number -> struct dmem_region */
-	void *transport_data;
 
 	/* budget, in pages; limit and watermarks: written under inode->i_rwsem */
 	atomic_long_t charged;
@@ -109,6 +119,7 @@ struct dmem_vm {
 	long low_pages;
 	long high_pages;
 	long stock_batch_pages;
+	struct dmem_spare *spare;		/* by node */
 	bool limit_is_set;			/* by ioctl: the pool's default no longer counts */
 	unsigned long stalled_since;		/* jiffies | 1 while faults wait in vain, else 0 */
 	wait_queue_head_t free_wait;
@@ -133,7 +144,7 @@ struct dmem_io {
 	struct dmem_region *region;
 	struct list_head queue;			/* transport's */
 	u64 due_ns;				/* transport's */
-	u64 start_ns;
+	u64 start_ns;				/* 0: nobody asked how long it takes */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
 	void (*done)(struct dmem_io *io, int err);
 	u16 nr_pages;
@@ -156,24 +167,25 @@ struct dmem_donor {
  * @name: what stands before the colon in donor=
  * @open: parse the rest of donor= and connect; set lent_pages; errors are told through fc
  * @close: undo @open; no request is under way
- * @attach: make room to remember what the donor holds of this VM memory
- * @detach: forget and release all of it; no request is under way
+ * @read_now: bring one page into @to before returning, where that takes no longer than a fault
+ *	may spin; anything but 0 means: not so, use @read. Process context. May be NULL
  * @read: bring the pages of an io; 0 means that done() has been or will be called, within
  *	the pool's timeout; a negative errno that it will not
  * @write: send the pages of an io; as @read. Process context
  * @discard: what the donor holds of this page is wanted no more. Called with the region
  *	locked, before the page's word says so: may not sleep
+ * @forget: nor is anything that it holds of this region; no request is under way
  */
 struct dmem_transport {
 	const char *name;
 	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
 		    struct fs_context *fc);
 	void (*close)(struct dmem_donor *donor);
-	int (*attach)(struct dmem_vm *vm);
-	void (*detach)(struct dmem_vm *vm);
+	int (*read_now)(struct dmem_region *region, unsigned int index, struct page *to);
 	int (*read)(struct dmem_io *io);
 	int (*write)(struct dmem_io *io);
-	void (*discard)(struct dmem_vm *vm, u64 page);
+	void (*discard)(struct dmem_region *region, unsigned int index);
+	void (*forget)(struct dmem_region *region);
 };
 
 /* A mount: a donor and the defaults of its files. Constant once mounted, but for reserved. */
@@ -246,17 +258,26 @@ void dmem_vm_destroy(struct dmem_vm *vm);
 struct dmem_region *dmem_region_find(struct dmem_vm *vm, u32 index);
 struct dmem_region *dmem_region_get(struct dmem_vm *vm, u32 index);
 void dmem_region_activate(struct dmem_region *region);
-void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages);
-u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages);
-bool dmem_charge_page(struct dmem_vm *vm, bool prefetch);
-void dmem_uncharge_pages(struct dmem_vm *vm, long nr);
-long dmem_free_pages(struct dmem_vm *vm);
 u64 dmem_stat_read(struct dmem_vm *vm, enum dmem_stat stat);
 void dmem_trace_vm(struct dmem_vm *vm, enum dmem_vm_event event);
 
+/* budget.c */
+int dmem_budget_init(struct dmem_vm *vm);
+void dmem_budget_exit(struct dmem_vm *vm);
+void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages);
+u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages);
+long dmem_free_pages(struct dmem_vm *vm);
+struct page *dmem_page_take(struct dmem_vm *vm, bool prefetch);
+void dmem_page_clear(struct page *page);
+void dmem_page_give(struct dmem_vm *vm, struct page *page);
+void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr);
+
 /* fault.c, fetch.c */
 vm_fault_t dmem_fault(struct vm_fault *vmf);
-int dmem_fetch_block(struct dmem_region *region, unsigned int index, unsigned int order);
+int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
+		    unsigned int order);
+void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
+void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
 
 /* evict.c */

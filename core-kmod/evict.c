@@ -157,8 +157,7 @@ static void dmem_evict_frozen(struct dmem_evict_run *run, unsigned int index, u6
 	}
 	if (!dirty || dmem_page_is_zero(page)) {
 		if (copy)
-			vm->pool->donor.transport->discard(vm, dmem_region_first_page(run->region) +
-							       index);
+			vm->pool->donor.transport->discard(run->region, index);
 		run->nr_zero += dirty;
 		dmem_evict_drop(run, index, word, dmem_word(DMEM_PAGE_EMPTY, 0, NULL));
 		return;
@@ -242,13 +241,13 @@ static void dmem_account_evicted(struct dmem_region *region, struct dmem_region_
 	dmem_stat_add(vm, DMEM_STAT_EVICTED_PAGES, nr);
 	dmem_stat_add(vm, DMEM_STAT_PREFETCHED_UNUSED, nr_unused);
 	trace_dmem_evict(&vm->ident, ident, nr, nr_unused);
-	dmem_uncharge_pages(vm, nr);
 }
 
 static void dmem_writeback_done(struct dmem_io *io, int err)
 {
 	struct dmem_region *region = io->region;
 	u64 latency_ns = ktime_get_ns() - io->start_ns;
+	struct page *freed[DMEM_IO_MAX_PAGES];
 	unsigned int nr_freed = 0, nr_unused = 0;
 	struct dmem_region_ident ident;
 	struct dmem_vm *vm = io->vm;
@@ -263,8 +262,7 @@ static void dmem_writeback_done(struct dmem_io *io, int err)
 
 		if (!page)
 			continue;
-		put_page(page);
-		nr_freed++;
+		freed[nr_freed++] = page;
 		nr_unused += unused;
 	}
 	ident = region->ident;
@@ -284,6 +282,7 @@ static void dmem_writeback_done(struct dmem_io *io, int err)
 			     io->nr_pages, latency_ns, err);
 	atomic_long_sub(io->nr_pages, &vm->nr_writeback);
 	dmem_account_evicted(region, &ident, nr_freed, nr_unused);
+	dmem_pages_give(vm, freed, nr_freed);
 	if (wq_has_sleeper(&vm->free_wait))
 		wake_up_all(&vm->free_wait);
 	rcu_read_unlock();
@@ -325,17 +324,15 @@ static void dmem_evict_run_end(struct dmem_evict_run *run)
 {
 	struct dmem_vm *vm = run->region->vm;
 	struct dmem_region_ident ident;
-	unsigned int i;
 
 	spin_lock_bh(&run->region->lock);
 	ident = run->region->ident;
 	spin_unlock_bh(&run->region->lock);
-	for (i = 0; i < run->nr_freed; i++)
-		put_page(run->freed[i]);
 	dmem_stat_add(vm, DMEM_STAT_EVICTIONS, 1);
 	dmem_stat_add(vm, DMEM_STAT_ZERO_PAGES, run->nr_zero);
 	dmem_stat_add(vm, DMEM_STAT_PINNED_SKIPS, run->nr_pinned);
 	dmem_account_evicted(run->region, &ident, run->nr_freed, run->nr_unused);
+	dmem_pages_give(vm, run->freed, run->nr_freed);
 }
 
 /*
@@ -493,35 +490,32 @@ int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush)
 static bool dmem_release_local(struct dmem_region *region, unsigned int index, struct page *page)
 {
 	struct dmem_vm *vm = region->vm;
-	u64 offset = dmem_region_first_page(region) + index;
 	bool ours = false;
 	u64 word;
 
 	/* Faults that have the page in hand hold its lock: after this none of them is left. */
 	lock_page(page);
 	if (page_mapped(page))
-		dmem_unmap_pages(vm, offset, 1);
+		dmem_unmap_pages(vm, dmem_region_first_page(region) + index, 1);
 	spin_lock_bh(&region->lock);
 	word = region->words[index];
 	if (dmem_word_page(word) == page && !dmem_word_is_busy(word)) {
 		if (word & DMEM_PAGE_COPY)
-			vm->pool->donor.transport->discard(vm, offset);
+			vm->pool->donor.transport->discard(region, index);
 		dmem_page_set(region, index, dmem_word(DMEM_PAGE_EMPTY, 0, NULL));
 		ours = true;
 	}
 	spin_unlock_bh(&region->lock);
 	unlock_page(page);
-	if (ours) {
-		put_page(page);
-		dmem_uncharge_pages(vm, 1);
-	}
+	/* With the caller's reference it is not kept for other faults, but given back to the host. */
+	if (ours)
+		dmem_page_give(vm, page);
 	return ours;
 }
 
 /* Returns false when the page must be looked at again. */
 static bool dmem_release_page(struct dmem_region *region, unsigned int index)
 {
-	struct dmem_vm *vm = region->vm;
 	struct page *page;
 	bool done;
 	u64 word;
@@ -537,7 +531,7 @@ static bool dmem_release_page(struct dmem_region *region, unsigned int index)
 	if (page) {
 		get_page(page);
 	} else if (dmem_word_state(word) != DMEM_PAGE_EMPTY) {
-		vm->pool->donor.transport->discard(vm, dmem_region_first_page(region) + index);
+		region->vm->pool->donor.transport->discard(region, index);
 		dmem_page_set(region, index, dmem_word(DMEM_PAGE_EMPTY, 0, NULL));
 	}
 	spin_unlock_bh(&region->lock);

@@ -20,7 +20,8 @@ struct dmem_access {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
 	unsigned int index;
-	bool charged;		/* a page of the budget is held for it */
+	struct page *page;	/* taken for it, or NULL */
+	bool is_zero;		/* the page's content */
 };
 
 /* What a step says: an answer for the mm core, or: look at the word again. */
@@ -167,29 +168,24 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 	return VM_FAULT_LOCKED;
 }
 
-/* First touch: zeroed memory, no donor. The word was EMPTY, the region is not locked. */
+/* First touch: the page in hand, which is zero, and no donor. The region is locked. */
 static vm_fault_t dmem_fault_zero(struct dmem_access *access)
+	__releases(&access->region->lock)
 {
 	struct dmem_region *region = access->region;
-	struct page *page = alloc_page(GFP_HIGHUSER | __GFP_ZERO);
+	struct page *page = access->page;
 	struct dmem_region_ident ident;
 	bool first;
 
-	if (!page)
-		return VM_FAULT_OOM;
-	spin_lock_bh(&region->lock);
-	if (dmem_word_state(region->words[access->index]) != DMEM_PAGE_EMPTY ||
-	    access->vmf->pgoff >= i_size_read(access->vm->inode) >> PAGE_SHIFT) {
+	if (!trylock_page(page)) {
 		spin_unlock_bh(&region->lock);
-		put_page(page);
 		return DMEM_FAULT_AGAIN;
 	}
 	get_page(page);
-	__SetPageLocked(page);
 	first = dmem_page_set(region, access->index, dmem_word(DMEM_PAGE_MAPPED, 0, page));
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
-	access->charged = false;
+	access->page = NULL;
 
 	if (first)
 		dmem_region_activate(region);
@@ -200,21 +196,40 @@ static vm_fault_t dmem_fault_zero(struct dmem_access *access)
 	return VM_FAULT_LOCKED;
 }
 
-/* The page is with a donor: ask for its block. The region is not locked. */
-static vm_fault_t dmem_fault_fetch(struct dmem_access *access,
-				   const struct dmem_region_ident *ident)
+/* The page is with a donor: fetch it into the page in hand. The region is locked. */
+static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
+	__releases(&access->region->lock)
 {
-	unsigned int order = dmem_fetch_order(access->region, access->index,
-					      dmem_access_flags(access));
-	int err;
+	struct dmem_region *region = access->region;
+	unsigned int order, index = access->index;
+	struct page *page = access->page;
+	struct dmem_region_ident ident;
+	bool first;
+	int ret;
 
+	first = dmem_page_set(region, index,
+			      dmem_word(DMEM_PAGE_FETCHING, DMEM_PAGE_COPY | DMEM_PAGE_DEMANDED,
+					page));
+	ident = region->ident;
+	spin_unlock_bh(&region->lock);
+	access->page = NULL;
+
+	if (first)
+		dmem_region_activate(region);
+	order = dmem_fetch_order(region, index, dmem_access_flags(access));
 	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
-	dmem_trace_fault(access, ident, DMEM_FAULT_FETCH, 0);
-	access->charged = false;
-	err = dmem_fetch_block(access->region, access->index, order);
-	if (err == -ENOMEM)
+	dmem_trace_fault(access, &ident, DMEM_FAULT_FETCH, 0);
+	ret = dmem_fetch_page(region, index, page, order);
+	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
-	return err ? VM_FAULT_SIGBUS : DMEM_FAULT_AGAIN;
+	if (ret < 0)
+		return VM_FAULT_SIGBUS;
+	if (order)
+		dmem_fetch_rest(region, index, order);
+	if (!ret)
+		return DMEM_FAULT_AGAIN;
+	access->vmf->page = page;
+	return VM_FAULT_LOCKED;
 }
 
 /* The page is on its way already. The region is locked. */
@@ -233,12 +248,48 @@ static vm_fault_t dmem_fault_join(struct dmem_access *access, u64 word)
 	return dmem_fault_wait(access, false);
 }
 
+/* The page that was taken turned out not to be needed, if there still is one. */
+static void dmem_fault_end(struct dmem_access *access)
+{
+	if (access->page)
+		dmem_page_give(access->vm, access->page);
+	access->page = NULL;
+}
+
+static bool dmem_state_needs_page(enum dmem_page_state state)
+{
+	return state == DMEM_PAGE_EMPTY || state == DMEM_PAGE_REMOTE;
+}
+
+/* A page for an access that seems to need one. 0, or an answer for the mm core. */
+static vm_fault_t dmem_fault_take(struct dmem_access *access, enum dmem_page_state state)
+{
+	struct page *page = dmem_page_take(access->vm, false);
+
+	if (!page)
+		return dmem_fault_stall(access);
+	if (IS_ERR(page))
+		return VM_FAULT_OOM;
+	access->page = page;
+	access->is_zero = state == DMEM_PAGE_EMPTY;
+	if (access->is_zero)
+		dmem_page_clear(page);
+	return 0;
+}
+
+/* One look at the word. The page it may need is taken before, for that may take a while. */
 static vm_fault_t dmem_fault_step(struct dmem_access *access)
 {
 	struct dmem_region *region = access->region;
+	u64 word = READ_ONCE(region->words[access->index]);
 	struct dmem_region_ident ident;
-	u64 word;
+	vm_fault_t ret;
 
+	if (!access->page && dmem_state_needs_page(dmem_word_state(word))) {
+		ret = dmem_fault_take(access, dmem_word_state(word));
+		if (!access->page)
+			return ret;
+	}
 	spin_lock_bh(&region->lock);
 	/* Under the region lock: a truncate lowers the size first, then comes for the pages. */
 	if (access->vmf->pgoff >= i_size_read(access->vm->inode) >> PAGE_SHIFT) {
@@ -246,7 +297,6 @@ static vm_fault_t dmem_fault_step(struct dmem_access *access)
 		return VM_FAULT_SIGBUS;
 	}
 	word = region->words[access->index];
-	ident = region->ident;
 	switch (dmem_word_state(word)) {
 	case DMEM_PAGE_MAPPED:
 	case DMEM_PAGE_UNMAPPED:
@@ -255,20 +305,23 @@ static vm_fault_t dmem_fault_step(struct dmem_access *access)
 	case DMEM_PAGE_FETCHING:
 		return dmem_fault_join(access, word);
 	case DMEM_PAGE_EMPTY:
-	case DMEM_PAGE_REMOTE:
-		spin_unlock_bh(&region->lock);
-		if (!access->charged)
-			access->charged = dmem_charge_page(access->vm, false);
-		if (!access->charged)
-			return dmem_fault_stall(access);
-		if (dmem_word_state(word) == DMEM_PAGE_EMPTY)
+		if (access->page && access->is_zero)
 			return dmem_fault_zero(access);
-		return dmem_fault_fetch(access, &ident);
+		break;
+	case DMEM_PAGE_REMOTE:
+		if (access->page)
+			return dmem_fault_fetch(access);
+		break;
 	default:
+		ident = region->ident;
 		spin_unlock_bh(&region->lock);
 		dmem_trace_fault(access, &ident, DMEM_FAULT_ERROR, 0);
 		return VM_FAULT_SIGBUS;
 	}
+	/* The state has changed meanwhile: begin anew, with another page or a first one. */
+	spin_unlock_bh(&region->lock);
+	dmem_fault_end(access);
+	return DMEM_FAULT_AGAIN;
 }
 
 /**
@@ -297,7 +350,6 @@ vm_fault_t dmem_fault(struct vm_fault *vmf)
 	do {
 		ret = dmem_fault_step(&access);
 	} while (ret == DMEM_FAULT_AGAIN);
-	if (access.charged)
-		dmem_uncharge_pages(access.vm, 1);
+	dmem_fault_end(&access);
 	return ret;
 }

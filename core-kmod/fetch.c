@@ -5,7 +5,8 @@
  * Owns the FETCHING state: pages enter it here under the region lock and leave it in
  * dmem_fetch_done(), which the transport may call in softirq. Callers hold no lock.
  */
-#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "core.h"
@@ -63,13 +64,50 @@ static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err)
 	return page;
 }
 
+/* Who waits for a page of the region looks at its word again. */
+static void dmem_fetch_wake(struct dmem_region *region)
+{
+	if (wq_has_sleeper(&region->wait))
+		wake_up_all(&region->wait);
+}
+
+/* Clock for latencies, if anybody wants to know them: cheaper than ktime_get_ns(). */
+static u64 dmem_fetch_clock(void)
+{
+	return trace_dmem_fetch_enabled() ? local_clock() : 0;
+}
+
+/* The clocks of two CPUs may differ by a little. */
+static u64 dmem_fetch_latency(u64 start_ns)
+{
+	return max_t(s64, local_clock() - start_ns, 0);
+}
+
+static void dmem_fetch_trace(const struct dmem_io *io, const struct dmem_region_ident *ident,
+			     int err)
+{
+	if (!io->start_ns)
+		return;
+	trace_dmem_fetch(&io->vm->ident, ident,
+			 dmem_region_first_page(io->region) + io->pages[0].index, io->order,
+			 io->nr_pages, io->prefetch ? io->nr_pages : 0,
+			 dmem_fetch_latency(io->start_ns), err);
+}
+
+static void dmem_fetch_free(struct dmem_io *io)
+{
+	/* What is kept is as long as any fetch of one page needs it. */
+	if (io->prefetch || this_cpu_cmpxchg(io->vm->cpu->io, NULL, io))
+		kfree(io);
+}
+
 static void dmem_fetch_done(struct dmem_io *io, int err)
 {
+	struct page *lost[DMEM_IO_MAX_PAGES];
 	struct dmem_region *region = io->region;
-	u64 latency_ns = ktime_get_ns() - io->start_ns;
 	struct dmem_region_ident ident;
 	struct dmem_vm *vm = io->vm;
-	long freed = 0;
+	unsigned int nr_lost = 0;
 	u16 i;
 
 	/* dmem_vm_destroy() waits for this section once the words are settled. */
@@ -78,19 +116,16 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	for (i = 0; i < io->nr_pages; i++) {
 		struct page *page = dmem_fetch_end_page(io, i, err);
 
-		if (page) {
-			put_page(page);
-			freed++;
-		}
+		if (page)
+			lost[nr_lost++] = page;
 	}
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
-	if (wq_has_sleeper(&region->wait))
-		wake_up_all(&region->wait);
+	dmem_fetch_wake(region);
 
 	if (err) {
-		dmem_uncharge_pages(vm, freed);
-		dmem_stat_add(vm, DMEM_STAT_ERRORS, freed);
+		dmem_pages_give(vm, lost, nr_lost);
+		dmem_stat_add(vm, DMEM_STAT_ERRORS, nr_lost);
 		pr_err_ratelimited("dmem: %s: fetch of %u pages at page %llu failed: %d\n",
 				   vm->ident.name, io->nr_pages,
 				   dmem_region_first_page(region) + io->pages[0].index, err);
@@ -99,120 +134,186 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 		if (io->prefetch)
 			dmem_stat_add(vm, DMEM_STAT_PREFETCHED_PAGES, io->nr_pages);
 	}
-	trace_dmem_fetch(&vm->ident, &ident,
-			 dmem_region_first_page(region) + io->pages[0].index, io->order,
-			 io->nr_pages, io->prefetch ? io->nr_pages : 0, latency_ns, err);
+	dmem_fetch_trace(io, &ident, err);
+	dmem_fetch_free(io);
 	rcu_read_unlock();
-	kfree(io);
 }
 
-static struct dmem_io *dmem_fetch_alloc(struct dmem_region *region, unsigned int nr_pages,
-					unsigned int order, gfp_t gfp)
+static void dmem_fetch_init(struct dmem_io *io, struct dmem_region *region, unsigned int order,
+			    bool prefetch)
 {
-	struct dmem_io *io = kzalloc(struct_size(io, pages, nr_pages), gfp);
-
-	if (!io)
-		return NULL;
 	io->vm = region->vm;
 	io->region = region;
 	io->order = order;
+	io->prefetch = prefetch;
+	io->nr_pages = 0;
 	io->done = dmem_fetch_done;
-	return io;
 }
 
-/* REMOTE -> FETCHING for one page, if it still is REMOTE. */
-static bool dmem_fetch_add_page(struct dmem_io *io, unsigned int index, struct page *page,
-				u64 flag)
+static void dmem_fetch_add(struct dmem_io *io, unsigned int index, struct page *page)
 {
-	struct dmem_region *region = io->region;
-	bool first;
-
-	spin_lock_bh(&region->lock);
-	if (dmem_word_state(region->words[index]) != DMEM_PAGE_REMOTE) {
-		spin_unlock_bh(&region->lock);
-		return false;
-	}
-	first = dmem_page_set(region, index,
-			      dmem_word(DMEM_PAGE_FETCHING, DMEM_PAGE_COPY | flag, page));
-	spin_unlock_bh(&region->lock);
-	if (first)
-		dmem_region_activate(region);
 	io->nr_pages++;
 	io->pages[io->nr_pages - 1].page = page;
 	io->pages[io->nr_pages - 1].index = index;
-	return true;
 }
 
 /* The request could not be sent: as if it had not been made. */
-static void dmem_fetch_abort(struct dmem_io *io)
+static void dmem_fetch_abort(struct dmem_region *region, const struct dmem_io_page *pages,
+			     unsigned int nr)
 {
-	struct dmem_region *region = io->region;
-	u16 i;
+	unsigned int i;
 
 	spin_lock_bh(&region->lock);
-	for (i = 0; i < io->nr_pages; i++) {
-		dmem_page_set(region, io->pages[i].index,
+	for (i = 0; i < nr; i++)
+		dmem_page_set(region, pages[i].index,
 			      dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL));
-		put_page(io->pages[i].page);
-	}
 	spin_unlock_bh(&region->lock);
-	wake_up_all(&region->wait);
-	dmem_uncharge_pages(io->vm, io->nr_pages);
-	kfree(io);
+	dmem_fetch_wake(region);
+	for (i = 0; i < nr; i++)
+		dmem_page_give(region->vm, pages[i].page);
 }
 
 static int dmem_fetch_send(struct dmem_io *io)
 {
 	int err;
 
-	io->start_ns = ktime_get_ns();
+	io->start_ns = dmem_fetch_clock();
 	err = io->vm->pool->donor.transport->read(io);
-	if (err)
-		dmem_fetch_abort(io);
+	if (err) {
+		dmem_fetch_abort(io->region, io->pages, io->nr_pages);
+		dmem_fetch_free(io);
+	}
 	return err;
 }
 
-/* One more page for a prefetch: false ends the block. */
-static bool dmem_prefetch_page(struct dmem_io *io, unsigned int index)
+/* FETCHING -> MAPPED of a page that came while its fault looked on: see dmem_fetch_page(). */
+static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struct page *page,
+			   unsigned int order)
 {
-	struct dmem_vm *vm = io->vm;
-	struct page *page;
+	struct dmem_vm *vm = region->vm;
+	const struct dmem_transport *transport = vm->pool->donor.transport;
+	u64 start_ns = dmem_fetch_clock();
+	struct dmem_region_ident ident;
 
-	if (dmem_word_state(READ_ONCE(io->region->words[index])) != DMEM_PAGE_REMOTE)
-		return true;
-	if (!dmem_charge_page(vm, true))
+	if (!transport->read_now || transport->read_now(region, index, page))
 		return false;
-	page = alloc_page(GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN);
-	if (!page) {
-		dmem_uncharge_pages(vm, 1);
-		return false;
-	}
-	if (!dmem_fetch_add_page(io, index, page, DMEM_PAGE_PREFETCHED)) {
-		put_page(page);
-		dmem_uncharge_pages(vm, 1);
-	}
+	/* Where another looks at the page it may be locked: few do, none of them for long. */
+	lock_page(page);
+	get_page(page);
+	spin_lock_bh(&region->lock);
+	dmem_page_set(region, index, dmem_word(DMEM_PAGE_MAPPED, DMEM_PAGE_COPY, page));
+	ident = region->ident;
+	spin_unlock_bh(&region->lock);
+	dmem_fetch_wake(region);
+
+	dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, 1);
+	if (start_ns)
+		trace_dmem_fetch(&vm->ident, &ident, dmem_region_first_page(region) + index,
+				 order, 1, 0, dmem_fetch_latency(start_ns), 0);
 	return true;
 }
 
-/* The rest of the block, in requests short enough to arrive piece by piece. */
-static void dmem_prefetch_block(struct dmem_region *region, unsigned int first,
-				unsigned int order)
+/**
+ * dmem_fetch_page - fetch the page of a fault
+ * @region: not locked
+ * @index: the faulting page, FETCHING and DEMANDED
+ * @page: what its word holds
+ * @order: of the block around it; the rest is for dmem_fetch_rest()
+ *
+ * Return: 1 when it is here: its word is MAPPED, @page is locked and has a reference for the
+ * mapping; 0 when it is on its way; -ENOMEM, or the transport's errno when nothing could be
+ * sent: the page is REMOTE again then, and @page has been given back.
+ */
+int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
+		    unsigned int order)
 {
-	unsigned int index = first, end = first + (1U << order);
-	bool more = true;
+	struct dmem_vm *vm = region->vm;
+	struct dmem_io *io;
 
-	while (more && index < end) {
-		struct dmem_io *io = dmem_fetch_alloc(region, DMEM_IO_MAX_PAGES, order,
-						      GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	dmem_stat_add(vm, DMEM_STAT_FETCHES + order, 1);
+	if (dmem_fetch_now(region, index, page, order))
+		return 1;
+	io = this_cpu_xchg(vm->cpu->io, NULL);
+	if (!io)
+		io = kmalloc(struct_size(io, pages, 1), GFP_KERNEL);
+	if (!io) {
+		struct dmem_io_page demanded = { .page = page, .index = index };
+
+		dmem_fetch_abort(region, &demanded, 1);
+		return -ENOMEM;
+	}
+	dmem_fetch_init(io, region, order, false);
+	dmem_fetch_add(io, index, page);
+	return dmem_fetch_send(io);
+}
+
+/* Pages for what looks REMOTE from @index on, as many as the budget has and the io takes. */
+static unsigned int dmem_prefetch_gather(struct dmem_io *io, unsigned int index, unsigned int end)
+{
+	for (; index < end && io->nr_pages < DMEM_IO_MAX_PAGES; index++) {
+		struct page *page;
+
+		if (dmem_word_state(READ_ONCE(io->region->words[index])) != DMEM_PAGE_REMOTE)
+			continue;
+		page = dmem_page_take(io->vm, true);
+		if (IS_ERR_OR_NULL(page))
+			return end;
+		dmem_fetch_add(io, index, page);
+	}
+	return index;
+}
+
+/* REMOTE -> FETCHING for those that still are REMOTE; the others' pages are given back. */
+static void dmem_prefetch_begin(struct dmem_io *io)
+{
+	struct page *unused[DMEM_IO_MAX_PAGES];
+	struct dmem_region *region = io->region;
+	unsigned int nr_unused = 0;
+	bool first = false;
+	u16 i, nr = 0;
+
+	spin_lock_bh(&region->lock);
+	for (i = 0; i < io->nr_pages; i++) {
+		struct dmem_io_page page = io->pages[i];
+
+		if (dmem_word_state(region->words[page.index]) != DMEM_PAGE_REMOTE) {
+			unused[nr_unused++] = page.page;
+			continue;
+		}
+		first |= dmem_page_set(region, page.index,
+				       dmem_word(DMEM_PAGE_FETCHING,
+						 DMEM_PAGE_COPY | DMEM_PAGE_PREFETCHED,
+						 page.page));
+		io->pages[nr++] = page;
+	}
+	io->nr_pages = nr;
+	spin_unlock_bh(&region->lock);
+	if (first)
+		dmem_region_activate(region);
+	dmem_pages_give(io->vm, unused, nr_unused);
+}
+
+/**
+ * dmem_fetch_rest - the rest of a block, in requests short enough to arrive piece by piece
+ * @region: not locked
+ * @index: the faulting page, asked for already
+ * @order: of the block
+ *
+ * Nobody waits for these: without budget or memory for them the block ends early.
+ */
+void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order)
+{
+	unsigned int next = round_down(index, 1U << order), end = next + (1U << order);
+
+	while (next < end) {
+		struct dmem_io *io = kmalloc(struct_size(io, pages, DMEM_IO_MAX_PAGES),
+					     GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 
 		if (!io)
 			return;
-		io->prefetch = true;
-		while (index < end && io->nr_pages < DMEM_IO_MAX_PAGES) {
-			more = dmem_prefetch_page(io, index++);
-			if (!more)
-				break;
-		}
+		dmem_fetch_init(io, region, order, true);
+		next = dmem_prefetch_gather(io, next, end);
+		dmem_prefetch_begin(io);
 		if (!io->nr_pages)
 			kfree(io);
 		else if (dmem_fetch_send(io))
@@ -220,48 +321,11 @@ static void dmem_prefetch_block(struct dmem_region *region, unsigned int first,
 	}
 }
 
-/**
- * dmem_fetch_block - start the fetch of a block
- * @region: not locked
- * @index: the faulting page, asked for first and by itself
- * @order: of the block around it
- *
- * One page of the budget has been charged for the faulting page; it is given back where
- * it turns out not to be needed.
- *
- * Return: 0 when the page is on its way or no longer remote; -ENOMEM, or the transport's
- * errno when nothing could be sent.
- */
-int dmem_fetch_block(struct dmem_region *region, unsigned int index, unsigned int order)
+/* No fetch is under way and none will be: frees what was kept for the next. */
+void dmem_fetch_exit(struct dmem_vm *vm)
 {
-	struct dmem_vm *vm = region->vm;
-	struct dmem_io *io;
-	struct page *page;
-	int err;
+	int cpu;
 
-	io = dmem_fetch_alloc(region, 1, order, GFP_KERNEL);
-	if (!io)
-		goto uncharge;
-	page = alloc_page(GFP_HIGHUSER);
-	if (!page)
-		goto free_io;
-	if (!dmem_fetch_add_page(io, index, page, DMEM_PAGE_DEMANDED)) {
-		put_page(page);
-		kfree(io);
-		dmem_uncharge_pages(vm, 1);
-		return 0;
-	}
-	err = dmem_fetch_send(io);
-	if (err)
-		return err;
-	dmem_stat_add(vm, DMEM_STAT_FETCHES + order, 1);
-	if (order)
-		dmem_prefetch_block(region, round_down(index, 1U << order), order);
-	return 0;
-
-free_io:
-	kfree(io);
-uncharge:
-	dmem_uncharge_pages(vm, 1);
-	return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu_ptr(vm->cpu, cpu)->io);
 }

@@ -138,8 +138,18 @@ static long dmem_fallocate(struct file *file, int mode, loff_t offset, loff_t le
 	return err;
 }
 
+/*
+ * Maps nothing around a fault: what is mapped without having been touched would look used. Only
+ * with this operation does the mm core call .fault under the VMA's lock instead of mmap_lock.
+ */
+static vm_fault_t dmem_map_pages(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
+{
+	return 0;
+}
+
 static const struct vm_operations_struct dmem_vm_ops = {
 	.fault = dmem_fault,
+	.map_pages = dmem_map_pages,
 };
 
 static int dmem_mmap(struct file *file, struct vm_area_struct *vma)

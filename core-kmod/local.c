@@ -4,7 +4,7 @@
  *
  * Each direction of the link has a queue and a timer, guarded by link->lock. A request occupies
  * the link for nr_pages * ns_per_page after those before it and arrives latency_ns later; its
- * pages are copied then, in softirq. With both zero the copy is made in the caller instead.
+ * pages are copied then, in softirq. With both zero a fault copies its page itself.
  */
 #include <linux/fs_context.h>
 #include <linux/highmem.h>
@@ -30,20 +30,21 @@ struct dmem_local {
 	u64 ns_per_page;
 };
 
-/* What the donor holds of one VM memory: page number -> struct page. */
-struct dmem_local_vm {
-	struct xarray pages;
-};
+/* What the donor holds of a region: a page for each of its pages, or NULL. */
+static struct page *dmem_local_held(struct dmem_region *region, unsigned int index)
+{
+	struct page **held = READ_ONCE(region->remote);
+
+	return held ? held[index] : NULL;
+}
 
 static void dmem_local_copy(struct dmem_io *io, bool out)
 {
-	struct dmem_local_vm *lvm = io->vm->transport_data;
-	u64 first = dmem_region_first_page(io->region);
 	int err = 0;
 	u16 i;
 
 	for (i = 0; i < io->nr_pages; i++) {
-		struct page *held = xa_load(&lvm->pages, first + io->pages[i].index);
+		struct page *held = dmem_local_held(io->region, io->pages[i].index);
 
 		if (WARN_ON_ONCE(!held))
 			err = -EIO;
@@ -115,45 +116,56 @@ static bool dmem_local_is_modelled(const struct dmem_local *local)
 	return local->latency_ns || local->ns_per_page;
 }
 
+static int dmem_local_read_now(struct dmem_region *region, unsigned int index, struct page *to)
+{
+	struct page *held;
+
+	if (dmem_local_is_modelled(region->vm->pool->donor.data))
+		return -EAGAIN;
+	held = dmem_local_held(region, index);
+	if (WARN_ON_ONCE(!held))
+		return -EIO;
+	copy_highpage(to, held);
+	return 0;
+}
+
+/* Not even a fast donor may delay the faulting page by the rest of its block: not copied here. */
 static int dmem_local_read(struct dmem_io *io)
 {
 	struct dmem_local *local = io->vm->pool->donor.data;
 
-	/* Not even a fast donor may delay the faulting page by the rest of its block. */
-	if (!io->prefetch && !dmem_local_is_modelled(local))
-		dmem_local_copy(io, false);
-	else
-		dmem_link_submit(local, &local->in, io);
+	dmem_link_submit(local, &local->in, io);
 	return 0;
 }
 
-/* The donor's page for a page of the VM, made if need be. One evictor at a time comes here. */
-static int dmem_local_hold(struct dmem_local_vm *lvm, u64 page)
+/*
+ * The donor's page for a page of the region, made if need be. One evictor at a time comes here,
+ * and nobody else looks at the place of a page that is on its way out.
+ */
+static int dmem_local_hold(struct dmem_region *region, unsigned int index)
 {
-	struct page *held;
-	int err;
+	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	struct page **held = region->remote;
 
-	if (xa_load(&lvm->pages, page))
-		return 0;
-	held = alloc_page(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!held)
-		return -ENOMEM;
-	err = xa_err(xa_store_bh(&lvm->pages, page, held, GFP_KERNEL | __GFP_NOWARN));
-	if (err)
-		put_page(held);
-	return err;
+	if (!held) {
+		held = kcalloc(DMEM_REGION_PAGES, sizeof(*held), gfp);
+		if (!held)
+			return -ENOMEM;
+		WRITE_ONCE(region->remote, held);
+	}
+	if (!held[index])
+		held[index] = alloc_page(gfp | __GFP_HIGHMEM);
+	return held[index] ? 0 : -ENOMEM;
 }
 
 static int dmem_local_write(struct dmem_io *io)
 {
-	struct dmem_local_vm *lvm = io->vm->transport_data;
 	struct dmem_local *local = io->vm->pool->donor.data;
-	u64 first = dmem_region_first_page(io->region);
 	int err;
 	u16 i;
 
 	for (i = 0; i < io->nr_pages; i++) {
-		err = dmem_local_hold(lvm, first + io->pages[i].index);
+		err = dmem_local_hold(io->region, io->pages[i].index);
 		if (err)
 			return err;
 	}
@@ -164,37 +176,24 @@ static int dmem_local_write(struct dmem_io *io)
 	return 0;
 }
 
-static void dmem_local_discard(struct dmem_vm *vm, u64 page)
+static void dmem_local_discard(struct dmem_region *region, unsigned int index)
 {
-	struct dmem_local_vm *lvm = vm->transport_data;
-	struct page *held = xa_erase_bh(&lvm->pages, page);
+	struct page **held = region->remote;
 
-	if (held)
-		put_page(held);
+	if (!held || !held[index])
+		return;
+	put_page(held[index]);
+	held[index] = NULL;
 }
 
-static int dmem_local_attach(struct dmem_vm *vm)
+static void dmem_local_forget(struct dmem_region *region)
 {
-	struct dmem_local_vm *lvm = kzalloc(sizeof(*lvm), GFP_KERNEL);
+	unsigned int i;
 
-	if (!lvm)
-		return -ENOMEM;
-	/* Discards come with a region lock held, which softirq takes too. */
-	xa_init_flags(&lvm->pages, XA_FLAGS_LOCK_BH);
-	vm->transport_data = lvm;
-	return 0;
-}
-
-static void dmem_local_detach(struct dmem_vm *vm)
-{
-	struct dmem_local_vm *lvm = vm->transport_data;
-	unsigned long index;
-	struct page *held;
-
-	xa_for_each(&lvm->pages, index, held)
-		put_page(held);
-	xa_destroy(&lvm->pages);
-	kfree(lvm);
+	for (i = 0; i < DMEM_REGION_PAGES; i++)
+		dmem_local_discard(region, i);
+	kfree(region->remote);
+	region->remote = NULL;
 }
 
 static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
@@ -235,9 +234,9 @@ const struct dmem_transport dmem_local_transport = {
 	.name = "local",
 	.open = dmem_local_open,
 	.close = dmem_local_close,
-	.attach = dmem_local_attach,
-	.detach = dmem_local_detach,
+	.read_now = dmem_local_read_now,
 	.read = dmem_local_read,
 	.write = dmem_local_write,
 	.discard = dmem_local_discard,
+	.forget = dmem_local_forget,
 };

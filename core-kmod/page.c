@@ -10,7 +10,7 @@
 
 static const u8 dmem_legal[DMEM_PAGE_STATES] = {
 	[DMEM_PAGE_EMPTY] = TO(MAPPED),
-	[DMEM_PAGE_FETCHING] = TO(UNMAPPED) | TO(REMOTE) | TO(FAILED),
+	[DMEM_PAGE_FETCHING] = TO(UNMAPPED) | TO(MAPPED) | TO(REMOTE) | TO(FAILED),
 	[DMEM_PAGE_MAPPED] = TO(UNMAPPED) | TO(EMPTY),
 	[DMEM_PAGE_UNMAPPED] = TO(MAPPED) | TO(WRITEBACK) | TO(REMOTE) | TO(EMPTY),
 	[DMEM_PAGE_WRITEBACK] = TO(REMOTE) | TO(MAPPED) | TO(UNMAPPED),
@@ -18,16 +18,14 @@ static const u8 dmem_legal[DMEM_PAGE_STATES] = {
 	[DMEM_PAGE_FAILED] = TO(EMPTY),
 };
 
-static bool dmem_state_is_local(enum dmem_page_state state)
-{
-	return state == DMEM_PAGE_MAPPED || state == DMEM_PAGE_UNMAPPED ||
-	       state == DMEM_PAGE_WRITEBACK;
-}
-
+#define DMEM_LOCAL_STATES	(TO(MAPPED) | TO(UNMAPPED) | TO(WRITEBACK))
 /* A page on its way is remote until it has arrived. */
-static bool dmem_state_is_remote(enum dmem_page_state state)
+#define DMEM_REMOTE_STATES	(TO(REMOTE) | TO(FETCHING))
+
+/* What a change of state adds to the number of pages whose state is one of @states. */
+static int dmem_state_change(enum dmem_page_state from, enum dmem_page_state to, u8 states)
 {
-	return state == DMEM_PAGE_REMOTE || state == DMEM_PAGE_FETCHING;
+	return (int)(states >> to & 1) - (int)(states >> from & 1);
 }
 
 /**
@@ -43,9 +41,9 @@ bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word)
 {
 	u64 old = region->words[index];
 	enum dmem_page_state from = dmem_word_state(old), to = dmem_word_state(word);
-	int local = dmem_state_is_local(to) - dmem_state_is_local(from);
-	int remote = dmem_state_is_remote(to) - dmem_state_is_remote(from);
-	int held = !!dmem_word_page(word) - !!dmem_word_page(old);
+	int held = !!(word >> DMEM_PAGE_PFN_SHIFT) - !!(old >> DMEM_PAGE_PFN_SHIFT);
+	int local = dmem_state_change(from, to, DMEM_LOCAL_STATES);
+	int remote = dmem_state_change(from, to, DMEM_REMOTE_STATES);
 
 	lockdep_assert_held(&region->lock);
 	WARN_ONCE(from != to && !(dmem_legal[from] & BIT(to)),

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vm.c - one VM memory: its regions, its budget of local pages, its figures.
+ * vm.c - one VM memory: its making and its end, its regions, its figures.
  *
- * The budget is charged in per-CPU stocks so that faults share no counter; what a stock holds
- * counts as used, and the watermarks leave room for that.
+ * Regions are found without a lock and stay until the file goes.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "core.h"
 #include "trace.h"
-
-/*
- * Watermarks as parts of the direct limit: an evictor that starts at 1/32 free has the time of
- * that many faults to do its work in, and stops at 1/16.
- */
-#define DMEM_LOW_DIVISOR	32
-#define DMEM_LOW_MIN_PAGES	8
-#define DMEM_LOW_MAX_PAGES	8192
-#define DMEM_STOCK_MAX_PAGES	16
 
 /**
  * dmem_vm_create - the state of a new file
@@ -41,6 +31,9 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 		err = -ENOMEM;
 		goto free_vm;
 	}
+	err = dmem_budget_init(vm);
+	if (err)
+		goto free_cpu;
 	vm->inode = inode;
 	vm->pool = pool;
 	vm->ident.id = inode->i_ino;
@@ -56,9 +49,6 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	INIT_DELAYED_WORK(&vm->evict_work, dmem_evict_work);
 	dmem_vm_set_limit(vm, 0);
 
-	err = pool->donor.transport->attach(vm);
-	if (err)
-		goto free_cpu;
 	dmem_trace_vm(vm, DMEM_VM_CREATED);
 	return vm;
 
@@ -91,6 +81,7 @@ static void dmem_region_free(struct dmem_region *region)
 		if (page)
 			put_page(page);
 	}
+	region->vm->pool->donor.transport->forget(region);
 	free_page((unsigned long)region->words);
 	kfree(region);
 }
@@ -114,7 +105,8 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	xa_for_each(&vm->regions, index, region)
 		dmem_region_free(region);
 	xa_destroy(&vm->regions);
-	vm->pool->donor.transport->detach(vm);
+	dmem_budget_exit(vm);
+	dmem_fetch_exit(vm);
 	free_percpu(vm->cpu);
 	kfree(vm);
 }
@@ -170,103 +162,6 @@ void dmem_region_activate(struct dmem_region *region)
 		list_add(&region->lru, &vm->active);
 	}
 	spin_unlock_bh(&vm->lru_lock);
-}
-
-/* The pool's direct limit for a file of this size, in pages. */
-u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages)
-{
-	u64 pages = vm->pool->direct_pages;
-
-	if (!pages)
-		pages = mul_u64_u64_div_u64(size_pages, vm->pool->direct_percent, 100);
-	return min(max_t(u64, pages, DMEM_DIRECT_MIN_PAGES), size_pages);
-}
-
-/**
- * dmem_vm_set_limit - put a direct limit in force, at once
- * @vm: with ident.size_bytes set; inode->i_rwsem is held
- * @limit_pages: at least the smaller of DMEM_DIRECT_MIN_PAGES and the size
- */
-void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages)
-{
-	u64 size_pages = vm->ident.size_bytes >> PAGE_SHIFT;
-	long low = clamp_t(u64, limit_pages / DMEM_LOW_DIVISOR, DMEM_LOW_MIN_PAGES,
-			   DMEM_LOW_MAX_PAGES);
-	bool all_local = limit_pages >= size_pages;
-
-	vm->ident.direct_limit_bytes = limit_pages << PAGE_SHIFT;
-	WRITE_ONCE(vm->stock_batch_pages,
-		   clamp_t(long, low / (2 * (long)num_online_cpus()), 1, DMEM_STOCK_MAX_PAGES));
-	WRITE_ONCE(vm->min_pages, all_local ? 0 : low / 2);
-	WRITE_ONCE(vm->low_pages, all_local ? 0 : low);
-	WRITE_ONCE(vm->high_pages, all_local ? 0 : 2 * low);
-	WRITE_ONCE(vm->limit_pages, all_local ? LONG_MAX : (long)limit_pages);
-	dmem_evict_kick(vm);
-	wake_up_all(&vm->free_wait);
-}
-
-/* Pages that may still be charged; negative while a lowered limit is being reached. */
-long dmem_free_pages(struct dmem_vm *vm)
-{
-	return READ_ONCE(vm->limit_pages) - atomic_long_read(&vm->charged);
-}
-
-static long dmem_charge_batch(struct dmem_vm *vm)
-{
-	long batch = READ_ONCE(vm->stock_batch_pages);
-	long over = atomic_long_add_return(batch, &vm->charged) - READ_ONCE(vm->limit_pages);
-
-	if (over <= 0)
-		return batch;
-	over = min(over, batch);
-	atomic_long_sub(over, &vm->charged);
-	return batch - over;
-}
-
-/**
- * dmem_charge_page - take one page of the budget
- * @vm: VM memory; process context
- * @prefetch: nobody waits for the page: leave what is below the min watermark alone
- *
- * Return: false when there is none; the evictor has been woken then.
- */
-bool dmem_charge_page(struct dmem_vm *vm, bool prefetch)
-{
-	bool charged = true, refilled = false;
-	struct dmem_vm_cpu *cpu;
-
-	if (prefetch && dmem_free_pages(vm) < READ_ONCE(vm->min_pages)) {
-		dmem_evict_kick(vm);
-		return false;
-	}
-	cpu = get_cpu_ptr(vm->cpu);
-	if (!cpu->stock_pages) {
-		cpu->stock_pages = dmem_charge_batch(vm);
-		refilled = true;
-	}
-	if (cpu->stock_pages)
-		cpu->stock_pages--;
-	else
-		charged = false;
-	put_cpu_ptr(vm->cpu);
-
-	if (refilled) {
-		dmem_trace_vm(vm, DMEM_VM_FIGURES);
-		if (dmem_free_pages(vm) < READ_ONCE(vm->low_pages))
-			dmem_evict_kick(vm);
-	}
-	return charged;
-}
-
-/* Give pages of the budget back. Any context but hard interrupt. */
-void dmem_uncharge_pages(struct dmem_vm *vm, long nr)
-{
-	if (!nr)
-		return;
-	atomic_long_sub(nr, &vm->charged);
-	WRITE_ONCE(vm->stalled_since, 0);
-	if (wq_has_sleeper(&vm->free_wait))
-		wake_up_all(&vm->free_wait);
 }
 
 /* The sum of a figure over the CPUs; exact when nothing changes it meanwhile. */
