@@ -184,7 +184,6 @@ static __always_inline u32 log2_slot(u64 value, u32 slots)
 static __always_inline void region_update(struct dmem_region_value *value,
 					  struct dmem_region_ident *region)
 {
-	value->updated_ns = bpf_ktime_get_ns();
 	value->local_pages = region->local_pages;
 	value->remote_pages = region->remote_pages;
 }
@@ -300,34 +299,48 @@ int BPF_PROG(on_fault, struct dmem_vm_ident *vm, struct dmem_region_ident *regio
 	return 0;
 }
 
+/* The rest of a block has come: what nobody asked for. */
+static __always_inline void count_prefetch(struct dmem_vm_stats *stats,
+					   struct dmem_vm_ident *vm,
+					   struct dmem_region_ident *region, u32 nr_pages,
+					   u64 latency_ns)
+{
+	struct dmem_region_value *value = region_of(vm->id, region->index);
+
+	stats->prefetches++;
+	stats->prefetch_latency_ns += latency_ns;
+	stats->prefetched_pages += nr_pages;
+	if (!value)
+		return;
+	region_update(value, region);
+	add(&value->prefetched_pages, nr_pages);
+}
+
+/* A faulting page was counted for its region when it was asked for: by on_fault. */
 SEC("tp_btf/dmem_fetch")
 int BPF_PROG(on_fetch, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
 	     u32 order, u32 nr_pages, u32 nr_prefetched, u64 latency_ns, int err)
 {
-	struct counters to;
+	struct dmem_vm_stats *stats = vm ? stats_of(vm->id) : NULL;
 	u32 slot;
 
-	if (!find_counters(&to, vm, region))
+	if (!stats || !region)
 		return 0;
 	if (err) {
-		to.vm->fetch_errors++;
+		stats->fetch_errors++;
 		return 0;
 	}
-	to.vm->fetched_pages += nr_pages;
-	add(&to.region->fetched_pages, nr_pages);
+	stats->fetched_pages += nr_pages;
 	if (nr_prefetched) {
-		to.vm->prefetches++;
-		to.vm->prefetch_latency_ns += latency_ns;
-		to.vm->prefetched_pages += nr_prefetched;
-		add(&to.region->prefetched_pages, nr_prefetched);
+		count_prefetch(stats, vm, region, nr_prefetched, latency_ns);
 		return 0;
 	}
-	to.vm->fetch_ns += latency_ns;
+	stats->fetch_ns += latency_ns;
 	slot = log2_slot(latency_ns, DMEM_LATENCY_SLOTS);
 	if (slot < DMEM_LATENCY_SLOTS)
-		to.vm->fetch_latency[slot]++;
+		stats->fetch_latency[slot]++;
 	if (order < DMEM_MAP_ORDERS)
-		to.vm->fetches_by_order[order]++;
+		stats->fetches_by_order[order]++;
 	return 0;
 }
 
@@ -467,7 +480,6 @@ int BPF_PROG(on_kvm_page_fault, struct kvm_vcpu *vcpu, u64 fault_address, u64 er
 		return 0;
 	stats->kvm_faults++;
 	add(&value->kvm_faults, 1);
-	value->updated_ns = bpf_ktime_get_ns();
 	region_touch(value, page & (DMEM_MAP_REGION_PAGES - 1));
 	return 0;
 }

@@ -9,7 +9,7 @@
 #ifndef DMEM_MAPS_H
 #define DMEM_MAPS_H
 
-#define DMEM_MAPS_VERSION	1
+#define DMEM_MAPS_VERSION	2
 #define DMEM_PIN_DIR		"/sys/fs/bpf/dmem"
 
 #define DMEM_MAP_NAME_LEN	64
@@ -123,8 +123,7 @@ struct dmem_region_key {
  * struct dmem_region_value - how one region is used: map `regions`; counts since the plane was
  *	loaded, wrapping at 2^32
  * @touched: a bit a page, set at the first use seen in epoch @epoch
- * @updated_ns: CLOCK_MONOTONIC of the last event
- * @misses: faults that needed a donor
+ * @misses: faults that needed a donor; with @prefetched_pages, all that was fetched
  * @kvm_faults: second-level misses; may be several for one page
  * @distance: pages between a demand and the region's demand before it (a demand is a miss or
  *	the first use of a prefetched page, so the histogram does not depend on the block order)
@@ -134,13 +133,11 @@ struct dmem_region_key {
  */
 struct dmem_region_value {
 	__u64 touched[DMEM_MAP_REGION_PAGES / 64];
-	__u64 updated_ns;
 	__u32 epoch;
 	__u32 misses;
 	__u32 soft_faults;
 	__u32 zero_fills;
 	__u32 kvm_faults;
-	__u32 fetched_pages;
 	__u32 prefetched_pages;
 	__u32 prefetched_used_pages;
 	__u32 prefetched_unused_pages;

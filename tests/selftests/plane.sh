@@ -366,7 +366,7 @@ test_load() {
 	done
 	[ -z "$(kvm_module)" ] || [ -e "$pins/link_on_kvm_page_fault" ] ||
 		no "KVM's faults are not traced"
-	maps 'version == {"maps_version": 1, "region_bytes": 2097152}' 'epoch["number"] == 1'
+	maps 'version == {"maps_version": 2, "region_bytes": 2097152}' 'epoch["number"] == 1'
 }
 
 test_another_policy() {
@@ -405,7 +405,7 @@ test_another_version() {
 	plane
 	bpftool map update pinned "$pins/version" key 0 0 0 0 value 7 0 0 0 0 0 32 0 ||
 		no "cannot write the version"
-	other="the plane that is loaded has maps of version 7, this program reads version 1: dmem-tuner --unload, then start the tuner of this version"
+	other="the plane that is loaded has maps of version 7, this program reads version 2: dmem-tuner --unload, then start the tuner of this version"
 	refused 1 "$other" --once
 	refused 1 "$other" --mode off
 	unload
