@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
+include tests/bench/build.mk
+
 # Every file of selftests/ but selftest.c is a program of its own that prints TAP; a new test
 # program is a new file. Every file of unit/ likewise, run natively.
 SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
@@ -17,7 +19,8 @@ $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
 
 $(O)/tests/policy: | $(O)/bpf/policy_4g.bpf.o
 
-$(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) $(LIBDMEM)
+$(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
+		$(BENCH_REPORT_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(LIBS)
 

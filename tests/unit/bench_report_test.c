@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench_report_test.c - the benchmark's report: what it computes from results, which of them it
+ * refuses and for what reason, and that results of several runs are told apart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/bench/report.h"
+
+#define MICRO_RUN \
+	"{\"run\": {\"part\": \"micro\", \"date\": \"2026-01-01T00:00:00Z\", \"kernel\": \"k\"}}\n"
+#define MICRO_LATER \
+	"{\"run\": {\"part\": \"micro\", \"date\": \"2026-01-02T00:00:00Z\", \"kernel\": \"k\"}}\n"
+#define MACRO_RUN \
+	"{\"run\": {\"part\": \"macro\", \"date\": \"2026-01-01T00:00:00Z\", \"scale\": 1}}\n"
+#define MACRO_LATER \
+	"{\"run\": {\"part\": \"macro\", \"date\": \"2026-01-03T00:00:00Z\", \"scale\": 1}}\n"
+#define MACRO_LARGER \
+	"{\"run\": {\"part\": \"macro\", \"date\": \"2026-01-03T00:00:00Z\", \"scale\": 4}}\n"
+#define CASE(name, p50) \
+	"{\"case\": \"" name "\", \"samples\": 9, \"mean_ns\": 1, \"p50_ns\": " #p50 \
+	", \"p99_ns\": 99999}\n"
+#define CELL(workload, policy, pct, ns, limit, resident, pages, checksum) \
+	"{\"workload\": \"" workload "\", \"policy\": \"" policy "\", \"direct_pct\": " #pct \
+	", \"ns\": " #ns ", \"footprint_bytes\": 1000000, \"limit_bytes\": " #limit \
+	", \"resident_bytes\": " #resident ", \"remote_pages\": " #pages \
+	", \"checksum\": \"" checksum "\"}\n"
+#define LOCAL(workload, ns)		CELL(workload, "local", 100, ns, 0, 1000000, 0, "c0ffee")
+#define PAGED(workload, policy, ns)	CELL(workload, policy, 50, ns, 500000, 500000, 7, "c0ffee")
+
+static void read_run(struct bench *bench, const char *text, const char *name)
+{
+	FILE *in = fmemopen((char *)text, strlen(text), "r");
+
+	assert_non_null(in);
+	bench_read_run(bench, in, name);
+	fclose(in);
+}
+
+static struct bench compute(const char *run)
+{
+	struct bench bench = {};
+
+	read_run(&bench, run, "run");
+	bench_compute(&bench);
+	return bench;
+}
+
+static void assert_clean(const struct bench *bench)
+{
+	if (bench->nr_problems)
+		fail_msg("%s", bench->problems[0]);
+}
+
+static void assert_near(double value, double want)
+{
+	if (value < want - 1e-6 || value > want + 1e-6)
+		fail_msg("%f, not %f", value, want);
+}
+
+/* The one problem that there is begins with @place and holds @reason. */
+static void assert_refused(const char *run, const char *place, const char *reason)
+{
+	struct bench bench = compute(run);
+
+	if (bench.nr_problems != 1)
+		fail_msg("%s: %zu problems", reason, bench.nr_problems);
+	if (strncmp(bench.problems[0], place, strlen(place)) ||
+	    !strstr(bench.problems[0], reason))
+		fail_msg("'%s' is not at %s and about '%s'", bench.problems[0], place, reason);
+	bench_free(&bench);
+}
+
+static void test_slowdown_and_means(void **state)
+{
+	struct bench bench = compute(MACRO_RUN
+		LOCAL("redis", 1000) PAGED("redis", "auto", 1100)
+		LOCAL("sort", 2000) PAGED("sort", "auto", 2600)
+		LOCAL("random", 1000) PAGED("random", "auto", 9000));
+	double mean;
+
+	(void)state;
+	assert_clean(&bench);
+	assert_near(bench_find_macro(&bench, "sort", "auto", 50)->slowdown_pct, 30);
+	assert_near(bench_find_macro(&bench, "random", "auto", 50)->slowdown_pct, 800);
+	assert_int_equal(bench_mean(&bench, "auto", 50, &mean), 2);
+	assert_near(mean, 20);
+	assert_int_equal(bench_mean(&bench, "auto", 75, &mean), 0);
+	assert_int_equal(bench_mean(&bench, "uffd", 50, &mean), 0);
+	bench_free(&bench);
+}
+
+static void test_best_static_and_loss(void **state)
+{
+	struct bench bench = compute(MACRO_RUN
+		LOCAL("redis", 1000) PAGED("redis", "static-0", 1500)
+		PAGED("redis", "static-4", 1200) PAGED("redis", "static-9", 1900)
+		PAGED("redis", "auto", 1250) PAGED("redis", "uffd", 1100)
+		LOCAL("sort", 1000) PAGED("sort", "static-9", 1040) PAGED("sort", "auto", 1020)
+		LOCAL("gcc", 1000) PAGED("gcc", "static-2", 1500));
+	double best, loss;
+
+	(void)state;
+	assert_clean(&bench);
+	assert_string_equal(bench_best_static(&bench, "redis", 50)->policy, "static-4");
+	assert_true(bench_auto_loss(&bench, "redis", 50, &loss));
+	assert_near(loss, 5);
+	assert_true(bench_auto_loss(&bench, "sort", 50, &loss));
+	assert_near(loss, -2);
+	assert_false(bench_auto_loss(&bench, "gcc", 50, &loss));
+	assert_null(bench_best_static(&bench, "redis", 75));
+	assert_int_equal(bench_mean_best(&bench, 50, &best, &loss), 2);
+	assert_near(best, 12);
+	assert_near(loss, 1.5);
+	bench_free(&bench);
+}
+
+/* A rejected result is in no mean and is nobody's best. */
+static void test_rejected_is_left_out(void **state)
+{
+	struct bench bench = compute(MACRO_RUN
+		LOCAL("redis", 1000) PAGED("redis", "static-0", 1500)
+		CELL("redis", "static-4", 50, 1001, 500000, 500000, 7, "bad"));
+	double mean;
+
+	(void)state;
+	assert_int_equal(bench.nr_problems, 1);
+	assert_string_equal(bench_best_static(&bench, "redis", 50)->policy, "static-0");
+	assert_int_equal(bench_mean(&bench, "static-4", 50, &mean), 0);
+	bench_free(&bench);
+}
+
+static const struct bench_target *find_target(const char *name)
+{
+	for (size_t i = 0; i < bench_nr_targets; i++)
+		if (!strcmp(bench_targets[i].name, name))
+			return &bench_targets[i];
+	fail_msg("no target %s", name);
+	return NULL;
+}
+
+static void test_targets(void **state)
+{
+	struct bench bench = compute(MICRO_RUN
+		CASE("anon-first-touch", 4000) CASE("dmem-remote-read", 5000)
+		CASE("dmem-remote-read-histograms-policy", 5200)
+		CASE("dmem-remote-read-evicting", 9000) CASE("swap-ram-0", 10000));
+	double value;
+
+	(void)state;
+	assert_clean(&bench);
+	assert_true(bench_target_value(&bench, find_target("remote_read_to_anon"), &value));
+	assert_near(value, 1.25);
+	assert_true(bench_target_value(&bench, find_target("remote_read_to_swap"), &value));
+	assert_near(value, 0.5);
+	assert_true(bench_target_value(&bench, find_target("evicting_to_remote_read"), &value));
+	assert_near(value, 1.8);
+	assert_true(bench_target_value(&bench, find_target("plane_overhead_pct"), &value));
+	assert_near(value, 4);
+	assert_false(bench_target_value(&bench, find_target("remote_read_to_uffd"), &value));
+	assert_false(bench_target_value(&bench, find_target("soft_to_anon"), &value));
+	bench_free(&bench);
+}
+
+static void test_refuses_results(void **state)
+{
+	(void)state;
+	assert_refused(MACRO_RUN PAGED("redis", "auto", 1100), "run:2: redis, auto, 50 %",
+		       "no all-local run");
+	assert_refused(MACRO_RUN LOCAL("redis", 1000)
+		       CELL("redis", "uffd", 50, 1100, 500000, 500000, 7, "bad"), "run:3: redis, uffd",
+		       "checksum bad is not the all-local run's c0ffee");
+	assert_refused(MACRO_RUN LOCAL("redis", 1000)
+		       CELL("redis", "auto", 50, 1100, 500000, 500000, 0, "c0ffee"), "run:3:",
+		       "no remote page was fetched");
+	assert_refused(MACRO_RUN LOCAL("redis", 1000)
+		       CELL("redis", "auto", 50, 1100, 900000, 500000, 7, "c0ffee"), "run:3:",
+		       "is not 50 % of the footprint");
+	assert_refused(MACRO_RUN LOCAL("redis", 1000)
+		       CELL("redis", "auto", 50, 1100, 500000, 800000, 7, "c0ffee"), "run:3:",
+		       "is above limit_bytes");
+	assert_refused(MACRO_RUN CELL("redis", "local", 100, 1000, 0, 1000000, 3, "c0ffee"), "run:2:",
+		       "not all local: 3 remote pages");
+	assert_refused(MACRO_RUN LOCAL("redis", 1000) LOCAL("redis", 1000), "run:3:", "twice");
+	assert_refused(MICRO_RUN CASE("dmem-soft", 5), "micro:", "no anon-first-touch");
+}
+
+static void test_refuses_lines(void **state)
+{
+	(void)state;
+	assert_refused("", "run:1:", "empty");
+	assert_refused("{\"part\": \"micro\"}\n", "run:1:", "of what run");
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) "\n{\"case\": \"x\", \"sam\n", "run:4:",
+		       "");
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) "[]\n", "run:3:", "no JSON object");
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) CASE("uffd", "1"), "run:3:",
+		       "p50_ns is not there, or no number");
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) CASE("uffd", 0), "run:3:",
+		       "p50_ns is too small");
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) CASE("uffd", 100000), "run:3:",
+		       "p99_ns is below p50_ns");
+	assert_refused(MACRO_RUN LOCAL("redis", 1) "{\"workload\": \"redis\"}\n", "run:3:",
+		       "lacks workload, policy or checksum");
+	assert_refused("{\"run\": {\"part\": \"micro\", \"date\": \"d\", \"status\": 124}}\n"
+		       CASE("anon-first-touch", 1), "run:", "the micro part failed");
+}
+
+/* One case again: it is the new run's, the other is marked as the old one's. */
+static void test_later_run_replaces(void **state)
+{
+	struct bench bench = {};
+	size_t size;
+	char *text;
+	FILE *out;
+
+	(void)state;
+	read_run(&bench, MICRO_RUN CASE("anon-first-touch", 4000) CASE("uffd", 17000), "old");
+	read_run(&bench, MICRO_LATER CASE("anon-first-touch", 4100), "new");
+	bench_compute(&bench);
+	assert_clean(&bench);
+	assert_int_equal(bench.nr_micro, 2);
+	assert_near(bench_find_micro(&bench, "anon-first-touch")->p50_ns, 4100);
+	assert_int_equal(bench.runs[0].used, 1);
+	assert_int_equal(bench.runs[1].used, 1);
+
+	out = open_memstream(&text, &size);
+	bench_write_markdown(&bench, out, 2);
+	fclose(out);
+	assert_non_null(strstr(text, "Measured 2026-01-02T00:00:00Z (run 2); "
+			       "marked [1]: 2026-01-01T00:00:00Z."));
+	assert_non_null(strstr(text, "| uffd [1] "));
+	assert_non_null(strstr(text, "| anon-first-touch "));
+	free(text);
+	bench_free(&bench);
+}
+
+/* A slowdown is as old as the older of its two runs. */
+static void test_old_baseline_is_marked(void **state)
+{
+	struct bench bench = {};
+	size_t size;
+	char *text;
+	FILE *out;
+
+	(void)state;
+	read_run(&bench, MACRO_RUN LOCAL("redis", 1000), "old");
+	read_run(&bench, MACRO_LATER PAGED("redis", "auto", 1125), "new");
+	bench_compute(&bench);
+	assert_clean(&bench);
+	out = open_memstream(&text, &size);
+	bench_write_markdown(&bench, out, 2);
+	fclose(out);
+	assert_non_null(strstr(text, "12.5 [1]"));
+	free(text);
+	bench_free(&bench);
+}
+
+/* At another scale the baseline is no baseline. */
+static void test_other_conditions_are_set_aside(void **state)
+{
+	struct bench bench = {};
+
+	(void)state;
+	read_run(&bench, MACRO_RUN LOCAL("redis", 1000) PAGED("redis", "auto", 1100), "small");
+	read_run(&bench, MACRO_LARGER PAGED("redis", "static-0", 8000), "large");
+	bench_compute(&bench);
+	assert_true(bench.runs[0].set_aside);
+	assert_int_equal(bench.runs[0].used, 0);
+	assert_null(bench_find_macro(&bench, "redis", "auto", 50));
+	assert_int_equal(bench.nr_problems, 1);
+	assert_non_null(strstr(bench.problems[0], "large:2: redis, static-0"));
+	assert_non_null(strstr(bench.problems[0], "no all-local run"));
+	bench_free(&bench);
+}
+
+static void test_lists_in_order(void **state)
+{
+	struct bench bench = compute(MACRO_RUN
+		LOCAL("zlib", 1000) PAGED("zlib", "mine", 1100) PAGED("zlib", "uffd", 1100)
+		PAGED("zlib", "static-2", 1100) LOCAL("sort", 1000));
+	size_t nr;
+	const char **names = bench_list_policies(&bench, 50, &nr);
+
+	(void)state;
+	assert_clean(&bench);
+	assert_int_equal(nr, 3);
+	assert_string_equal(names[0], "static-2");
+	assert_string_equal(names[1], "uffd");
+	assert_string_equal(names[2], "mine");
+	free(names);
+	names = bench_list_workloads(&bench, &nr);
+	assert_int_equal(nr, 2);
+	assert_string_equal(names[0], "sort");
+	assert_string_equal(names[1], "zlib");
+	free(names);
+	bench_free(&bench);
+}
+
+static void test_check_counts_results(void **state)
+{
+	static char text[] = CASE("anon-first-touch", 1) "nonsense\n" CASE("uffd", 1);
+	struct bench bench = {};
+	FILE *in = fmemopen(text, sizeof(text) - 1, "r");
+
+	(void)state;
+	assert_int_equal(bench_check_lines(&bench, "micro", in, "lines"), 2);
+	assert_int_equal(bench.nr_problems, 1);
+	assert_non_null(strstr(bench.problems[0], "lines:2: "));
+	fclose(in);
+	bench_free(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slowdown_and_means),
+		cmocka_unit_test(test_best_static_and_loss),
+		cmocka_unit_test(test_rejected_is_left_out),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_refuses_results),
+		cmocka_unit_test(test_refuses_lines),
+		cmocka_unit_test(test_later_run_replaces),
+		cmocka_unit_test(test_old_baseline_is_marked),
+		cmocka_unit_test(test_other_conditions_are_set_aside),
+		cmocka_unit_test(test_lists_in_order),
+		cmocka_unit_test(test_check_counts_results),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
