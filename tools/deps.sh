@@ -24,6 +24,7 @@ zlib1g-dev - BPF_loader
 libncurses-dev - dmemtop
 libjson-c-dev - JSON_output
 libcmocka-dev - unit_tests
+gnuplot-nox - plots_of_the_benchmark
 linux-image-amd64 backports the_kernel_under_test
 linux-headers-amd64 backports the_module
 kmod - loading_the_module
@@ -62,7 +63,7 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark cpio insmod; do
+		redis-server redis-benchmark cpio insmod gnuplot; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf; do
