@@ -5,12 +5,16 @@ include tests/bench/build.mk
 # program is a new file. Every file of unit/ likewise, run natively.
 SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
 	$(filter-out tests/selftests/selftest.c,$(wildcard tests/selftests/*.c)))
+VMM_OBJ := $(O)/obj/tests/vmm/vmm.o
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
 $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
+
+# Those with a guest of their own.
+$(O)/tests/kvm_slots: $(VMM_OBJ)
 
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h

@@ -6,11 +6,11 @@
  * before, so nobody but kvm:kvm_page_fault can have set the bits that are looked at. Slots lie as
  * QEMU lays them, with holes, onto one file at several offsets, only less regular.
  */
-#include <linux/kvm.h>
 #include <bpf/bpf.h>
 
 #include "plane.h"
 #include "selftest.h"
+#include "../vmm/vmm.h"
 
 /* The file, and its two mappings: the second begins off any region's start. */
 #define FILE_PAGES	4096UL
@@ -67,10 +67,8 @@ static struct {
 	int file;
 	uint32_t vm;		/* id of the VM memory */
 	char *backing[3];
-	int machine;
-	int vcpu;
-	struct kvm_run *run;
-	size_t run_bytes;
+	struct vmm machine;
+	struct vmm_vcpu vcpu;
 } scene;
 
 /* Of each page of the file: what its byte (page % PAGE) holds, and whether it was touched. */
@@ -85,15 +83,9 @@ static size_t file_page(const struct slot *slot, size_t page)
 
 static void slot_set(uint32_t number, uint32_t gpa, void *host, size_t pages)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = number,
-		.guest_phys_addr = gpa,
-		.memory_size = pages * PAGE,
-		.userspace_addr = (uintptr_t)host,
-	};
+	int err = vmm_set_slot(&scene.machine, number, gpa, host, pages * PAGE);
 
-	CHECK_MSG(!ioctl(scene.machine, KVM_SET_USER_MEMORY_REGION, &region),
-		  "slot %u at %x: %s", number, gpa, strerror(errno));
+	CHECK_MSG(!err, "slot %u at %x: %s", number, gpa, strerror(-err));
 }
 
 static void slot_add(uint32_t number, const struct slot *slot)
@@ -107,46 +99,12 @@ static void slot_delete(uint32_t number)
 	slot_set(number, 0, NULL, 0);
 }
 
-/* Flat 32-bit protected mode, so that unpaged code reaches 4 GiB. */
-static void vcpu_set_mode(bool paged)
-{
-	struct kvm_segment code = { .limit = ~0U, .selector = 8, .type = 11, .present = 1,
-				    .db = 1, .s = 1, .g = 1 };
-	struct kvm_segment data = code;
-	struct kvm_sregs sregs;
-
-	data.selector = 16;
-	data.type = 3;
-	CHECK(!ioctl(scene.vcpu, KVM_GET_SREGS, &sregs));
-	sregs.cs = code;
-	sregs.ds = data;
-	sregs.es = data;
-	sregs.ss = data;
-	sregs.cr0 |= 1;
-	if (paged) {
-		sregs.cr0 |= 1U << 31;
-		sregs.cr4 |= 1 << 4;
-		sregs.cr3 = DIR_PAGE * PAGE;
-	}
-	CHECK(!ioctl(scene.vcpu, KVM_SET_SREGS, &sregs));
-}
-
 static void machine_create(bool irqchip)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int err = vmm_create(&scene.machine, irqchip);
 
-	CHECK_MSG(kvm >= 0, "/dev/kvm: %s (modprobe kvm_amd or kvm_intel)", strerror(errno));
-	scene.machine = ioctl(kvm, KVM_CREATE_VM, 0);
-	CHECK(scene.machine >= 0);
-	/* With a local APIC in the kernel KVM fetches pages behind the vCPU's back. */
-	CHECK(!irqchip || !ioctl(scene.machine, KVM_CREATE_IRQCHIP));
-	scene.vcpu = ioctl(scene.machine, KVM_CREATE_VCPU, 0);
-	CHECK(scene.vcpu >= 0);
-	scene.run_bytes = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	scene.run = mmap(NULL, scene.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, scene.vcpu, 0);
-	CHECK(scene.run != MAP_FAILED);
-	close(kvm);
-	vcpu_set_mode(false);
+	CHECK_MSG(!err, "/dev/kvm: %s (modprobe kvm_amd or kvm_intel)", strerror(-err));
+	CHECK(!vmm_create_vcpu(&scene.machine, &scene.vcpu, 0));
 }
 
 /* Memory that is not dmem's: anonymous, and another filesystem's from its middle on. */
@@ -247,12 +205,8 @@ static void scene_begin_slots(const char *options, bool irqchip)
 
 static int scene_end(struct dmem_error *error)
 {
-	if (scene.run && scene.run != MAP_FAILED)
-		munmap(scene.run, scene.run_bytes);
-	if (scene.vcpu > 0)
-		close(scene.vcpu);
-	if (scene.machine > 0)
-		close(scene.machine);
+	vmm_destroy_vcpu(&scene.vcpu);
+	vmm_destroy(&scene.machine);
 	for (size_t i = 0; i < 3; i++)
 		if (scene.backing[i] && scene.backing[i] != MAP_FAILED)
 			munmap(scene.backing[i], backing_pages[i] * PAGE);
@@ -293,19 +247,21 @@ static uint8_t guest_touch(uint32_t address, bool write, uint8_t byte)
 {
 	struct kvm_regs regs = { .rip = CODE_PAGE * PAGE + (write ? CODE_WRITE : CODE_READ),
 				 .rsi = address, .rax = byte, .rflags = 2 };
+	struct kvm_run *run = scene.vcpu.run;
+	int err;
 
-	CHECK(!ioctl(scene.vcpu, KVM_SET_REGS, &regs));
+	CHECK(!vmm_set_regs(&scene.vcpu, &regs));
 	for (;;) {
-		CHECK_MSG(!ioctl(scene.vcpu, KVM_RUN, 0), "KVM_RUN at %x: %s", address,
-			  strerror(errno));
-		if (scene.run->exit_reason != KVM_EXIT_MMIO)
+		err = vmm_run(&scene.vcpu);
+		CHECK_MSG(!err, "KVM_RUN at %x: %s", address, strerror(-err));
+		if (run->exit_reason != KVM_EXIT_MMIO)
 			break;
-		CHECK(scene.run->mmio.phys_addr == address);
-		memset(scene.run->mmio.data, 0xff, sizeof(scene.run->mmio.data));
+		CHECK(run->mmio.phys_addr == address);
+		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 	}
-	CHECK_MSG(scene.run->exit_reason == KVM_EXIT_IO, "exit reason %u at %x",
-		  scene.run->exit_reason, address);
-	return ((uint8_t *)scene.run)[scene.run->io.data_offset];
+	CHECK_MSG(run->exit_reason == KVM_EXIT_IO, "exit reason %u at %x", run->exit_reason,
+		  address);
+	return ((uint8_t *)run)[run->io.data_offset];
 }
 
 /* Touch a page of the file where the guest has it, every third by a write; want its bit. */
@@ -779,7 +735,7 @@ static void touch_paged(void)
 	/* 4 MiB pages, present and writable. */
 	directory[0] = 0x83;
 	directory[virtual >> 22] = slots[1].gpa | 0x83;
-	vcpu_set_mode(true);
+	CHECK(!vmm_set_directory(&scene.vcpu, DIR_PAGE * PAGE));
 	before = read_counts();
 	for (size_t page = 0; page < slots[1].pages; page += 5)
 		touch_page(virtual + page * PAGE, file_page(&slots[1], page));
