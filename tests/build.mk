@@ -31,6 +31,19 @@ $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS)
 .PHONY: tests
 tests: $(SELFTESTS) $(UNIT_TESTS)
 
+# tests/bench/micro.sh runs it in a host whose time counts instructions.
+$(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -Itests/bench -c -o $@ $<
+
+MICRO_OBJS := $(patsubst %.c,$(O)/obj/%.o,\
+	$(filter-out %.bpf.c,$(wildcard tests/bench/micro*.c)))
+$(O)/obj/tests/bench/micro_stages.o: $(O)/bpf/micro_stages.skel.h
+
+$(O)/bench/micro: $(MICRO_OBJS) $(VMM_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS) -lpthread -lm
+
 # The guest of the tests and the demo: an initramfs of Debian's programs.
 $(O)/guest/pattern: tests/guest/pattern.c
 	@mkdir -p $(@D)

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# micro.sh's part inside the host, whose time counts instructions: prints a JSON object a case and
+# "part NAME" before a part's first. Usage: micro-inside.sh [PART...]
+# Makes devices and network interfaces, and takes them down: for a host that is thrown away.
+set -euo pipefail
+cd "$DMEM_TOP"
+micro=out/bench/micro
+swap_bytes=134217728
+group=/run/dmem-bench-group
+
+part_host() {
+	$micro host
+}
+
+part_kvm() {
+	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel
+	$micro kvm
+}
+
+part_orders() {
+	$micro orders
+}
+
+# What the BPF plane adds to a fetch: dmem-remote-read has nothing of it.
+part_plane() {
+	out/dmem-tuner --load
+	$micro remote-read dmem-remote-read-histograms-policy
+	rm /sys/fs/bpf/dmem/link_policy
+	$micro remote-read dmem-remote-read-histograms
+	out/dmem-tuner --unload
+}
+
+part_stages() {
+	$micro stages
+}
+
+part_uffd() {
+	$micro uffd
+}
+
+part_swap() {
+	modprobe brd rd_nr=1 rd_size=$((swap_bytes / 1024))
+	mkswap /dev/ram0 >/dev/null
+	$micro swap /dev/ram0 swap-ram-0 0
+	$micro swap /dev/ram0 swap-ram-3 3
+	rmmod brd
+	modprobe zram num_devices=1
+	echo $swap_bytes >/sys/block/zram0/disksize
+	mkswap /dev/zram0 >/dev/null
+	$micro swap /dev/zram0 swap-zram-0 0
+	$micro swap /dev/zram0 swap-zram-3 3
+	rmmod zram
+}
+
+# A target of NVMe over RDMA on this host, reached by soft-RoCE over an interface of its own that
+# nothing else has.
+nvme_target=/sys/kernel/config/nvmet
+nvme_name=dmem-bench
+nvme_address=192.0.2.1
+
+nvme_up() {
+	modprobe -a rdma_rxe dummy brd nvmet-rdma nvme-rdma
+	ip link add dmem-bench type dummy
+	ip address add $nvme_address/24 dev dmem-bench
+	ip link set dmem-bench up mtu 4500
+	rdma link add rxe-bench type rxe netdev dmem-bench
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+
+	local subsystem=$nvme_target/subsystems/$nvme_name port=$nvme_target/ports/1
+	mkdir "$subsystem" "$subsystem/namespaces/1" "$port"
+	echo 1 >"$subsystem/attr_allow_any_host"
+	echo -n /dev/ram0 >"$subsystem/namespaces/1/device_path"
+	echo 1 >"$subsystem/namespaces/1/enable"
+	echo rdma >"$port/addr_trtype"
+	echo ipv4 >"$port/addr_adrfam"
+	echo $nvme_address >"$port/addr_traddr"
+	echo 4420 >"$port/addr_trsvcid"
+	ln -s "$subsystem" "$port/subsystems/$nvme_name"
+	echo "transport=rdma,traddr=$nvme_address,trsvcid=4420,nqn=$nvme_name" >/dev/nvme-fabrics
+}
+
+nvme_down() {
+	echo 1 >"$1/delete_controller"
+	rm $nvme_target/ports/1/subsystems/$nvme_name
+	rmdir $nvme_target/ports/1 $nvme_target/subsystems/$nvme_name/namespaces/1 \
+		$nvme_target/subsystems/$nvme_name
+	rdma link delete rxe-bench
+	ip link delete dmem-bench
+}
+
+# With a device that answers later, what is swapped out must be reclaimed a second time.
+swap_in_group() (
+	mkdir -p $group/swap
+	echo $BASHPID >$group/swap/cgroup.procs
+	$micro swap "$@" $group/swap/memory.reclaim
+)
+
+part_nvme() {
+	mkdir $group
+	mount -t cgroup2 none $group
+	echo +memory >$group/cgroup.subtree_control
+	modprobe brd rd_nr=1 rd_size=$((swap_bytes / 1024))
+	nvme_up
+	local controller device
+	controller=$(echo /sys/class/nvme/nvme*)
+	[ "$(cat "$controller/transport")" = rdma ]
+	device=$(cd "$controller" && echo nvme*n*)
+	device=/dev/${device/c[0-9]*n/n}
+	local received=/sys/class/infiniband/rxe-bench/ports/1/hw_counters/rcvd_pkts
+	mkswap "$device" >/dev/null
+	swap_in_group "$device" swap-nvme-rdma 0 $received
+	swap_in_group "$device" swap-nvme-rdma-3 3 $received
+	nvme_down "$controller"
+}
+
+insmod core-kmod/dmem.ko
+[ $# -gt 0 ] || set -- host kvm orders plane stages uffd swap nvme
+for part; do
+	echo "part $part"
+	"part_$part"
+done
+rmmod dmem

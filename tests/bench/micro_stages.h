@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * micro_stages.h - the probes of micro_stages.bpf.c, in the order in which a fault meets them.
+ */
+#ifndef DMEM_MICRO_STAGES_H
+#define DMEM_MICRO_STAGES_H
+
+enum micro_probe {
+	PROBE_FAULT,	/* dmem_fault() */
+	PROBE_ORDER,	/* dmem_fetch_order() */
+	PROBE_BLOCK,	/* dmem_fetch_block() */
+	PROBE_READ,	/* dmem_local_read() */
+	PROBE_DONE,	/* dmem_fetch_done() */
+	PROBE_FINISH,	/* finish_fault(), once dmem_fault() has returned */
+	NR_PROBES
+};
+
+#endif /* DMEM_MICRO_STAGES_H */
