@@ -29,7 +29,7 @@ $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS)
 	$(CC) -o $@ $^ -lcmocka $(LIBS)
 
 .PHONY: tests
-tests: $(SELFTESTS) $(UNIT_TESTS)
+tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -40,7 +40,7 @@ MICRO_OBJS := $(patsubst %.c,$(O)/obj/%.o,\
 	$(filter-out %.bpf.c,$(wildcard tests/bench/micro*.c)))
 $(O)/obj/tests/bench/micro_stages.o: $(O)/bpf/micro_stages.skel.h
 
-$(O)/bench/micro: $(MICRO_OBJS) $(VMM_OBJ)
+$(O)/bench/micro: $(MICRO_OBJS) $(VMM_OBJ) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread -lm
 

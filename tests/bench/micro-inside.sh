@@ -4,7 +4,7 @@
 # "part NAME" before a part's first. Usage: micro-inside.sh [PART...]
 # Makes devices and network interfaces, and takes them down: for a host that is thrown away.
 set -euo pipefail
-cd "$DMEM_TOP"
+cd "${DMEM_TOP:?this runs in a host that tests/vm/host.sh boots}"
 micro=out/bench/micro
 swap_bytes=134217728
 group=/run/dmem-bench-group
@@ -25,9 +25,9 @@ part_orders() {
 # What the BPF plane adds to a fetch: dmem-remote-read has nothing of it.
 part_plane() {
 	out/dmem-tuner --load
-	$micro remote-read dmem-remote-read-histograms-policy
+	$micro plane dmem-remote-read-histograms-policy with-policy
 	rm /sys/fs/bpf/dmem/link_policy
-	$micro remote-read dmem-remote-read-histograms
+	$micro plane dmem-remote-read-histograms without-policy
 	out/dmem-tuner --unload
 }
 
@@ -104,9 +104,12 @@ part_nvme() {
 	nvme_up
 	local controller device
 	controller=$(echo /sys/class/nvme/nvme*)
-	[ "$(cat "$controller/transport")" = rdma ]
-	device=$(cd "$controller" && echo nvme*n*)
-	device=/dev/${device/c[0-9]*n/n}
+	device=/dev/${controller##*/}n1
+	timeout 10 sh -c "until [ -b $device ]; do sleep 0.1; done"
+	if [ "$(cat "$controller/transport")" != rdma ]; then
+		echo "$device is not reached by RDMA"
+		return 1
+	fi
 	local received=/sys/class/infiniband/rxe-bench/ports/1/hw_counters/rcvd_pkts
 	mkswap "$device" >/dev/null
 	swap_in_group "$device" swap-nvme-rdma 0 $received

@@ -8,7 +8,7 @@
  * the mean is theirs, unless what an access causes is done at other times: by the evictor, by
  * the interrupt that brings the rest of a block, by readahead. There a sample is a run of
  * accesses from one's start to another's, with all that happened in between, and the mean is the
- * whole loop's time per page. Whatever the CPU does then is in it, none of it twice.
+ * whole loop's time per page. On one CPU everything that was done for the pages is in it, once.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -90,7 +90,7 @@ static void bench_guest(void)
 
 static const char usage[] =
 	"usage: micro host | kvm | orders | uffd | stages\n"
-	"       micro remote-read NAME\n"
+	"       micro plane NAME with-policy | without-policy\n"
 	"       micro swap DEVICE NAME PAGE_CLUSTER [PACKET_COUNTER MEMORY_RECLAIM]\n";
 
 int main(int argc, char **argv)
@@ -111,8 +111,8 @@ int main(int argc, char **argv)
 			parts[i].run();
 			return 0;
 		}
-	if (argc == 3 && !strcmp(part, "remote-read")) {
-		bench_remote_read(&host, argv[2]);
+	if (argc == 4 && !strcmp(part, "plane")) {
+		bench_plane(argv[2], !strcmp(argv[3], "with-policy"));
 	} else if ((argc == 5 || argc == 7) && !strcmp(part, "swap")) {
 		bench_swap(argv[2], argv[3], argv[4], argc == 7 ? argv[5] : NULL,
 			   argc == 7 ? argv[6] : NULL);

@@ -58,6 +58,8 @@ void report_batches(const struct toucher *toucher, const char *name, size_t nr, 
 void report_samples(const char *name, double *samples, size_t nr);
 
 /* micro_pool.c */
+#define ALL_LOCAL	"donor=local:256M,direct=100%"
+
 struct vm {
 	int fd;
 	char *map;
@@ -73,7 +75,7 @@ struct dmem_vm_get vm_get(struct vm *vm);
 extern struct toucher host;
 extern struct toucher guest;
 void bench_cases(struct toucher *toucher);
-void bench_remote_read(struct toucher *toucher, const char *name);
+void remote_read(struct toucher *toucher, struct vm *vm);
 void bench_orders(void);
 void guest_start(void);
 void guest_stop(void);
@@ -82,6 +84,9 @@ void guest_stop(void);
 void bench_swap(const char *device, const char *name, const char *cluster, const char *packets,
 		const char *reclaim);
 void bench_uffd(void);
+
+/* micro_plane.c */
+void bench_plane(const char *name, bool policy);
 
 /* micro_stages.c */
 void bench_stages(void);

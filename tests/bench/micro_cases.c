@@ -11,7 +11,6 @@
 #include "micro.h"
 #include "uapi/dmem.h"
 
-#define ALL_LOCAL	"donor=local:256M,direct=100%"
 /* The evictor unmaps a region at a time: a shorter run is with or without it by chance. */
 #define EVICT_BATCH	512UL
 /* What the evictor may be behind or ahead: it works from the low watermark to the high one. */
@@ -55,16 +54,23 @@ static void bench_anon(struct toucher *toucher)
 	munmap(map, 2 * PAGES * PAGE);
 }
 
-void bench_remote_read(struct toucher *toucher, const char *name)
+/* All of VM memory that vm_make() made with 2 * PAGES; the second half leaves its stamps. */
+void remote_read(struct toucher *toucher, struct vm *vm)
+{
+	uint64_t before = vm_get(vm).fetched_pages;
+
+	touch_both(toucher, vm->map, false);
+	must_have_counted("remote read: pages fetched", before, vm_get(vm).fetched_pages,
+			  2 * PAGES);
+	toucher->detach();
+}
+
+static void bench_remote_read(struct toucher *toucher)
 {
 	struct vm vm = vm_make(ALL_LOCAL, 2 * PAGES);
-	uint64_t before = vm_get(&vm).fetched_pages;
 
-	touch_both(toucher, vm.map, false);
-	must_have_counted("remote read: pages fetched", before, vm_get(&vm).fetched_pages,
-			  2 * PAGES);
-	report_accesses(toucher, name, PAGES);
-	toucher->detach();
+	remote_read(toucher, &vm);
+	report_accesses(toucher, "dmem-remote-read", PAGES);
 	vm_end(&vm);
 }
 
@@ -134,7 +140,7 @@ static void bench_soft(struct toucher *toucher)
 void bench_cases(struct toucher *toucher)
 {
 	bench_anon(toucher);
-	bench_remote_read(toucher, "dmem-remote-read");
+	bench_remote_read(toucher);
 	bench_evicting(toucher, "dmem-remote-read-evicting", false);
 	bench_evicting(toucher, "dmem-remote-write-evicting", true);
 	bench_soft(toucher);

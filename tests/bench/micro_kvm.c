@@ -3,8 +3,8 @@
  * micro_kvm.c - a guest that touches pages and stamps each access itself, with its own TSC.
  *
  * One vCPU without devices; its code and its stamps lie in a slot of their own, touched before
- * anything is measured. The memory under test is the other slot. No interrupt is delivered to
- * the guest, so that a run is one KVM_RUN.
+ * anything is measured. The memory under test is the other slot. Where instructions are counted
+ * a world switch is one of them: what the CPU itself does for it is not in these figures.
  */
 #include <errno.h>
 #include <string.h>

@@ -127,7 +127,7 @@ static double report_stages(double clock_cost_ns, double probe_ns)
 
 void bench_stages(void)
 {
-	struct vm vm = vm_make("donor=local:256M,direct=100%", 4 * PAGES);
+	struct vm vm = vm_make(ALL_LOCAL, 4 * PAGES);
 	double clock_cost_ns, plain, probed, sum, whole;
 
 	host.touch(vm.map, 1, PAGES, false, stamps);
