@@ -15,7 +15,6 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
 #include "compat.h"
 #include "events.h"
@@ -23,6 +22,12 @@
 
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
+
+/* region.c: 2^27 regions, 256 TiB */
+#define DMEM_NODE_BITS		9
+#define DMEM_NODE_SLOTS		(1U << DMEM_NODE_BITS)
+#define DMEM_NODE_LEVELS	3
+#define DMEM_REGIONS_MAX	(1ULL << (DMEM_NODE_BITS * DMEM_NODE_LEVELS))
 
 struct fs_context;
 struct dmem_pool;
@@ -110,7 +115,7 @@ struct dmem_vm {
 	struct inode *inode;
 	struct dmem_pool *pool;
 	struct dmem_vm_cpu __percpu *cpu;
-	struct xarray regions;			/* region number -> struct dmem_region */
+	struct dmem_node *regions;		/* region.c's tree of them */
 
 	/* budget, in pages; limit and watermarks: written under inode->i_rwsem */
 	atomic_long_t charged;
@@ -255,11 +260,16 @@ bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word);
 /* vm.c */
 struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name);
 void dmem_vm_destroy(struct dmem_vm *vm);
-struct dmem_region *dmem_region_find(struct dmem_vm *vm, u32 index);
-struct dmem_region *dmem_region_get(struct dmem_vm *vm, u32 index);
 void dmem_region_activate(struct dmem_region *region);
 u64 dmem_stat_read(struct dmem_vm *vm, enum dmem_stat stat);
 void dmem_trace_vm(struct dmem_vm *vm, enum dmem_vm_event event);
+
+/* region.c */
+int dmem_regions_init(struct dmem_vm *vm);
+void dmem_regions_exit(struct dmem_vm *vm);
+struct dmem_region *dmem_region_find(struct dmem_vm *vm, u32 index);
+struct dmem_region *dmem_region_make(struct dmem_vm *vm, u32 index);
+struct dmem_region *dmem_region_next(struct dmem_vm *vm, u64 *index, u64 last);
 
 /* budget.c */
 int dmem_budget_init(struct dmem_vm *vm);
@@ -288,6 +298,7 @@ void dmem_release_pages(struct dmem_vm *vm, u64 first, u64 last);
 
 /* policy.c */
 int dmem_policy_init(void);
+bool dmem_policy_is_there(void);
 u32 dmem_policy_order(struct dmem_fetch_ctx *ctx);
 
 /* transport.c, local.c */

@@ -551,13 +551,12 @@ static bool dmem_release_page(struct dmem_region *region, unsigned int index)
 void dmem_release_pages(struct dmem_vm *vm, u64 first, u64 last)
 {
 	struct dmem_region *region;
-	unsigned long number;
-	u64 page, start, end;
+	u64 number, page, start, end;
 
 	/* In one go: nearly every page has no mapping left when its turn comes. */
 	dmem_unmap_pages(vm, first, last - first + 1);
-	xa_for_each_range(&vm->regions, number, region, first >> DMEM_REGION_ORDER,
-			  last >> DMEM_REGION_ORDER) {
+	for (number = first >> DMEM_REGION_ORDER;
+	     (region = dmem_region_next(vm, &number, last >> DMEM_REGION_ORDER)); number++) {
 		start = max(first, dmem_region_first_page(region));
 		end = min(last, dmem_region_first_page(region) + DMEM_REGION_PAGES - 1);
 		for (page = start; page <= end; page++) {

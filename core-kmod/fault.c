@@ -39,8 +39,9 @@ static u32 dmem_access_flags(const struct dmem_access *access)
 static void dmem_trace_fault(const struct dmem_access *access,
 			     const struct dmem_region_ident *ident, u32 kind, u32 flags)
 {
-	trace_dmem_fault(&access->vm->ident, ident, access->vmf->pgoff, kind,
-			 flags | dmem_access_flags(access));
+	if (trace_dmem_fault_enabled())
+		trace_dmem_fault(&access->vm->ident, ident, access->vmf->pgoff, kind,
+				 flags | dmem_access_flags(access));
 }
 
 /* As userfaultfd: a fault may be interrupted as far as its caller can take it. */
@@ -339,12 +340,16 @@ vm_fault_t dmem_fault(struct vm_fault *vmf)
 		.vm = dmem_inode_vm(inode),
 		.index = vmf->pgoff % DMEM_REGION_PAGES,
 	};
+	u32 region = vmf->pgoff >> DMEM_REGION_ORDER;
 	vm_fault_t ret;
 
-	/* Before anything is made for it; looked at again with the region locked. */
-	if (vmf->pgoff >= i_size_read(inode) >> PAGE_SHIFT)
-		return VM_FAULT_SIGBUS;
-	access.region = dmem_region_get(access.vm, vmf->pgoff >> DMEM_REGION_ORDER);
+	access.region = dmem_region_find(access.vm, region);
+	if (!access.region) {
+		/* Before anything is made for it; looked at again with the region locked. */
+		if (vmf->pgoff >= i_size_read(inode) >> PAGE_SHIFT)
+			return VM_FAULT_SIGBUS;
+		access.region = dmem_region_make(access.vm, region);
+	}
 	if (!access.region)
 		return VM_FAULT_OOM;
 	do {

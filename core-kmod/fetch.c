@@ -23,7 +23,12 @@
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags)
 {
 	struct dmem_vm *vm = region->vm;
-	struct dmem_fetch_ctx ctx = {
+	struct dmem_fetch_ctx ctx;
+	u32 order;
+
+	if (!dmem_policy_is_there())
+		return READ_ONCE(vm->ident.order);
+	ctx = (struct dmem_fetch_ctx) {
 		.vm = vm->ident.id,
 		.region = region->ident.index,
 		.page = dmem_region_first_page(region) + index,
@@ -31,8 +36,7 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 		.flags = flags,
 		.size_bytes = READ_ONCE(vm->ident.size_bytes),
 	};
-	u32 order = dmem_policy_order(&ctx);
-
+	order = dmem_policy_order(&ctx);
 	if (order == DMEM_ORDER_DEFAULT)
 		return ctx.default_order;
 	if (order > DMEM_ORDER_MAX) {

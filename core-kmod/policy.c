@@ -15,6 +15,12 @@
 static struct dmem_policy_ops __rcu *dmem_policy;
 static DEFINE_MUTEX(dmem_policy_mutex);
 
+/* A glance that spares most faults the question; it may be out of date. */
+bool dmem_policy_is_there(void)
+{
+	return rcu_access_pointer(dmem_policy);
+}
+
 /**
  * dmem_policy_order - ask the policy in force
  * @ctx: what it may know

@@ -210,7 +210,7 @@ static int dmem_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	sb->s_magic = DMEM_MAGIC;
 	sb->s_op = &dmem_super_ops;
-	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, (u64)U32_MAX * DMEM_REGION_BYTES);
+	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, DMEM_REGIONS_MAX * DMEM_REGION_BYTES);
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vm.c - one VM memory: its making and its end, its regions, its figures.
+ * vm.c - one VM memory: its making, its end, its figures.
  *
- * Regions are found without a lock and stay until the file goes.
+ * Its figures are counted per CPU and added up by who asks.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -31,16 +31,18 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 		err = -ENOMEM;
 		goto free_vm;
 	}
-	err = dmem_budget_init(vm);
+	err = dmem_regions_init(vm);
 	if (err)
 		goto free_cpu;
+	err = dmem_budget_init(vm);
+	if (err)
+		goto exit_regions;
 	vm->inode = inode;
 	vm->pool = pool;
 	vm->ident.id = inode->i_ino;
 	vm->ident.order = pool->order;
 	snprintf(vm->ident.name, sizeof(vm->ident.name), "%.*s", (int)name->len, name->name);
 
-	xa_init(&vm->regions);
 	init_waitqueue_head(&vm->free_wait);
 	spin_lock_init(&vm->lru_lock);
 	INIT_LIST_HEAD(&vm->active);
@@ -52,6 +54,8 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	dmem_trace_vm(vm, DMEM_VM_CREATED);
 	return vm;
 
+exit_regions:
+	dmem_regions_exit(vm);
 free_cpu:
 	free_percpu(vm->cpu);
 free_vm:
@@ -71,21 +75,6 @@ static bool dmem_region_is_busy(struct dmem_region *region)
 	return busy;
 }
 
-static void dmem_region_free(struct dmem_region *region)
-{
-	unsigned int i;
-
-	for (i = 0; i < DMEM_REGION_PAGES; i++) {
-		struct page *page = dmem_word_page(region->words[i]);
-
-		if (page)
-			put_page(page);
-	}
-	region->vm->pool->donor.transport->forget(region);
-	free_page((unsigned long)region->words);
-	kfree(region);
-}
-
 /**
  * dmem_vm_destroy - the last user of the file is gone
  * @vm: nobody maps it, has it open or faults on it any more
@@ -93,62 +82,20 @@ static void dmem_region_free(struct dmem_region *region)
 void dmem_vm_destroy(struct dmem_vm *vm)
 {
 	struct dmem_region *region;
-	unsigned long index;
+	u64 index;
 
 	cancel_delayed_work_sync(&vm->evict_work);
-	xa_for_each(&vm->regions, index, region)
+	for (index = 0; (region = dmem_region_next(vm, &index, U64_MAX)); index++)
 		wait_event(region->wait, !dmem_region_is_busy(region));
 	/* Completions that were seen above may still be on their last steps. */
 	synchronize_rcu();
 	dmem_trace_vm(vm, DMEM_VM_GONE);
 
-	xa_for_each(&vm->regions, index, region)
-		dmem_region_free(region);
-	xa_destroy(&vm->regions);
+	dmem_regions_exit(vm);
 	dmem_budget_exit(vm);
 	dmem_fetch_exit(vm);
 	free_percpu(vm->cpu);
 	kfree(vm);
-}
-
-/* The descriptor of a region, or NULL where none of its pages was touched yet. */
-struct dmem_region *dmem_region_find(struct dmem_vm *vm, u32 index)
-{
-	return xa_load(&vm->regions, index);
-}
-
-/* The descriptor of a region, made if need be; NULL without memory for it. May sleep. */
-struct dmem_region *dmem_region_get(struct dmem_vm *vm, u32 index)
-{
-	struct dmem_region *region = dmem_region_find(vm, index), *old;
-
-	if (region)
-		return region;
-	region = kzalloc(sizeof(*region), GFP_KERNEL);
-	if (!region)
-		return NULL;
-	region->words = (u64 *)get_zeroed_page(GFP_KERNEL);
-	if (!region->words)
-		goto free_region;
-	region->vm = vm;
-	region->ident.index = index;
-	spin_lock_init(&region->lock);
-	init_waitqueue_head(&region->wait);
-	INIT_LIST_HEAD(&region->lru);
-
-	old = xa_cmpxchg(&vm->regions, index, NULL, region, GFP_KERNEL);
-	if (!old) {
-		dmem_stat_add(vm, DMEM_STAT_REGIONS, 1);
-		return region;
-	}
-	/* Another fault was first, or there was no memory for the xarray's node. */
-	free_page((unsigned long)region->words);
-	kfree(region);
-	return xa_is_err(old) ? NULL : old;
-
-free_region:
-	kfree(region);
-	return NULL;
 }
 
 /* A region that holds pages must be on a list for the evictor to find it. */

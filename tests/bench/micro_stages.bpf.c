@@ -32,28 +32,35 @@ int BPF_PROG(on_fault)
 	return hit(PROBE_FAULT);
 }
 
+SEC("fentry/dmem_page_take")
+int BPF_PROG(on_take)
+{
+	return hit(PROBE_TAKE);
+}
+
+/* Twice a fetch: when it begins and when it is over. */
+SEC("fentry/dmem_page_set")
+int BPF_PROG(on_set)
+{
+	return hit(hits > PROBE_BEGIN ? PROBE_SETTLE : PROBE_BEGIN);
+}
+
 SEC("fentry/dmem_fetch_order")
 int BPF_PROG(on_order)
 {
 	return hit(PROBE_ORDER);
 }
 
-SEC("fentry/dmem_fetch_block")
-int BPF_PROG(on_block)
+SEC("fentry/dmem_fetch_page")
+int BPF_PROG(on_fetch)
 {
-	return hit(PROBE_BLOCK);
+	return hit(PROBE_FETCH);
 }
 
-SEC("fentry/dmem_local_read")
+SEC("fentry/dmem_local_read_now")
 int BPF_PROG(on_read)
 {
 	return hit(PROBE_READ);
-}
-
-SEC("fentry/dmem_fetch_done")
-int BPF_PROG(on_done)
-{
-	return hit(PROBE_DONE);
 }
 
 SEC("fentry/finish_fault")

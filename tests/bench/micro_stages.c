@@ -4,11 +4,10 @@
  * bound its stages:
  *
  * entry	from the access to dmem_fault(): exception, VMA, page tables, the mm core
- * state	dmem_fault(): region, word, budget; and after the transport: the word set, the page
- *		taken and locked, the way back to the mm core
- * policy	dmem_fetch_order(), and what is told of the fault, up to dmem_fetch_block()
- * allocation	dmem_fetch_block() up to the transport: request, page, word
- * transport	from asking it to its completion: find the donor's page, copy
+ * state	dmem_fault(): region, word, the request's begin and its end, the way back to the mm core
+ * policy	dmem_fetch_order(), and what is told of the fault, up to dmem_fetch_page()
+ * allocation	dmem_page_take(): a page of the budget
+ * transport	dmem_local_read_now(): find the donor's page, copy, lock ours
  * mapping	from finish_fault() to the access's end: PTE, rmap, return from the exception
  *
  * The probes' cost is what they add to an access, divided among them: each lies once between
@@ -36,8 +35,9 @@ static const char *const stage_names[] = {
 
 /* The stage that begins with a probe's function. */
 static const enum stage begun_by[] = {
-	[PROBE_FAULT] = STATE, [PROBE_ORDER] = POLICY, [PROBE_BLOCK] = ALLOCATION,
-	[PROBE_READ] = TRANSPORT, [PROBE_DONE] = STATE, [PROBE_FINISH] = MAPPING,
+	[PROBE_FAULT] = STATE, [PROBE_TAKE] = ALLOCATION, [PROBE_BEGIN] = STATE,
+	[PROBE_ORDER] = POLICY, [PROBE_FETCH] = STATE, [PROBE_READ] = TRANSPORT,
+	[PROBE_SETTLE] = STATE, [PROBE_FINISH] = MAPPING,
 };
 
 /* Per page, probes and clock included. */

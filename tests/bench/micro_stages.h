@@ -7,10 +7,12 @@
 
 enum micro_probe {
 	PROBE_FAULT,	/* dmem_fault() */
+	PROBE_TAKE,	/* dmem_page_take() */
+	PROBE_BEGIN,	/* dmem_page_set(): the page is on its way */
 	PROBE_ORDER,	/* dmem_fetch_order() */
-	PROBE_BLOCK,	/* dmem_fetch_block() */
-	PROBE_READ,	/* dmem_local_read() */
-	PROBE_DONE,	/* dmem_fetch_done() */
+	PROBE_FETCH,	/* dmem_fetch_page() */
+	PROBE_READ,	/* dmem_local_read_now() */
+	PROBE_SETTLE,	/* dmem_page_set(): the page is here */
 	PROBE_FINISH,	/* finish_fault(), once dmem_fault() has returned */
 	NR_PROBES
 };
