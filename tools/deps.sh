@@ -36,6 +36,8 @@ busybox-static - the_guest_in_the_tests
 redis-server - the_guest_in_the_tests
 redis-tools - the_guest_in_the_tests
 cpio - the_guest_in_the_tests
+memcached - the_guest_in_the_benchmark
+libsqlite3-dev - the_guest_in_the_benchmark
 iproute2 - tests
 procps - tests
 util-linux - tests
@@ -63,10 +65,10 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark cpio insmod gnuplot; do
+		redis-server redis-benchmark memcached cpio insmod gnuplot; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
-	for library in libbpf ncursesw json-c cmocka libelf; do
+	for library in libbpf ncursesw json-c cmocka libelf sqlite3; do
 		pkg-config --exists "$library" 2>/dev/null || missing+=("$library (library)")
 	done
 	[ -n "$("$here/kver.sh")" ] || missing+=("kernel headers, 6.12 or newer")
