@@ -93,10 +93,13 @@ static unsigned int dmem_spare_take(struct dmem_spare *spare, struct page **page
 	return got;
 }
 
-/* Most spare pages a node may keep: together with what is charged they stay within the limit. */
-static long dmem_spare_max(struct dmem_vm *vm)
+/*
+ * Most spare pages a node may keep when @nr more are free than are not charged now: together with
+ * what is charged they stay within the limit.
+ */
+static long dmem_spare_max(struct dmem_vm *vm, long nr)
 {
-	return clamp(dmem_free_pages(vm), 0, READ_ONCE(vm->high_pages));
+	return clamp(dmem_free_pages(vm) + nr, 0, READ_ONCE(vm->high_pages));
 }
 
 static void dmem_spare_trim(struct dmem_vm *vm)
@@ -105,7 +108,7 @@ static void dmem_spare_trim(struct dmem_vm *vm)
 	int node;
 
 	for (node = 0; node < nr_node_ids; node++)
-		while (READ_ONCE(vm->spare[node].nr) > dmem_spare_max(vm) &&
+		while (READ_ONCE(vm->spare[node].nr) > dmem_spare_max(vm, 0) &&
 		       dmem_spare_take(&vm->spare[node], &page, 1))
 			put_page(page);
 }
@@ -256,7 +259,7 @@ void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr)
 		struct dmem_spare *spare = &vm->spare[page_to_nid(pages[i])];
 
 		/* One that somebody still looks at, or has locked in memory, is left to him. */
-		if (READ_ONCE(spare->nr) >= READ_ONCE(vm->high_pages) ||
+		if (READ_ONCE(spare->nr) >= dmem_spare_max(vm, nr) ||
 		    page_count(pages[i]) != 1 || folio_test_mlocked(page_folio(pages[i]))) {
 			put_page(pages[i]);
 			continue;

@@ -25,7 +25,7 @@
 
 /* region.c: 2^27 regions, 256 TiB */
 #define DMEM_NODE_BITS		9
-#define DMEM_NODE_SLOTS		(1U << DMEM_NODE_BITS)
+#define DMEM_NODE_SLOTS		BIT(DMEM_NODE_BITS)
 #define DMEM_NODE_LEVELS	3
 #define DMEM_REGIONS_MAX	(1ULL << (DMEM_NODE_BITS * DMEM_NODE_LEVELS))
 

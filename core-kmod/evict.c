@@ -507,7 +507,7 @@ static bool dmem_release_local(struct dmem_region *region, unsigned int index, s
 	}
 	spin_unlock_bh(&region->lock);
 	unlock_page(page);
-	/* With the caller's reference it is not kept for other faults, but given back to the host. */
+	/* With the caller's reference it is not kept for faults, but given back to the host. */
 	if (ours)
 		dmem_page_give(vm, page);
 	return ours;

@@ -4,7 +4,7 @@
  * bound its stages:
  *
  * entry	from the access to dmem_fault(): exception, VMA, page tables, the mm core
- * state	dmem_fault(): region, word, the request's begin and its end, the way back to the mm core
+ * state	dmem_fault(): region, word, the request's begin and its end, the way back
  * policy	dmem_fetch_order(), and what is told of the fault, up to dmem_fetch_page()
  * allocation	dmem_page_take(): a page of the budget
  * transport	dmem_local_read_now(): find the donor's page, copy, lock ours
