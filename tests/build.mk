@@ -28,6 +28,9 @@ $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(LIBS)
 
+$(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
+	$(CC) -o $@ $^
+
 .PHONY: tests
 tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro
 
@@ -61,12 +64,12 @@ $(O)/demo-report: $(O)/obj/tests/demo/report.o $(LIBDMEM)
 demo: deps
 	@$(MAKE) --no-print-directory demo-built
 
-demo-built: kmod tools $(O)/guest.cpio.gz $(O)/demo-report
+demo-built: kmod tools $(O)/hold-kvm $(O)/guest.cpio.gz $(O)/demo-report
 	@tests/demo/demo.sh $(DEMO)
 
 #: make check          all tests (CHECK="NAME..." runs some: tests/run.sh)
 check: deps
 	@$(MAKE) --no-print-directory check-built
 
-check-built: kmod tools tests $(O)/guest.cpio.gz
+check-built: kmod tools tests $(O)/hold-kvm $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
