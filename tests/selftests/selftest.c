@@ -88,10 +88,19 @@ static bool test_end(void)
 
 static const char *test_running;
 
+unsigned int slowness(void)
+{
+	const char *text = getenv("DMEM_SLOW");
+	int factor = text ? atoi(text) : 1;
+
+	return factor > 0 ? factor : 1;
+}
+
 static void on_alarm(int sig)
 {
 	(void)sig;
-	dprintf(STDOUT_FILENO, "Bail out! %s takes more than %d s\n", test_running, TEST_LIMIT_S);
+	dprintf(STDOUT_FILENO, "Bail out! %s takes more than %u s\n", test_running,
+		TEST_LIMIT_S * slowness());
 	_exit(1);
 }
 
@@ -103,32 +112,45 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+/* 0, TEST_FAILED or TEST_SKIPPED: what CHECK() and SKIP() come back with. */
+static int run_guarded(const struct test *test)
+{
+	switch (setjmp(test_failed)) {
+	case 0:
+		test->run();
+		return 0;
+	case TEST_SKIPPED:
+		return TEST_SKIPPED;
+	default:
+		return TEST_FAILED;
+	}
+}
+
 static bool run_test(const struct test *test, int number)
 {
 	double start = seconds();
-	bool passed;
+	bool passed, skipped;
+	int outcome;
 
 	test_reason[0] = 0;
 	test_running = test->name;
 	signal(SIGALRM, on_alarm);
-	alarm(TEST_LIMIT_S);
-	if (setjmp(test_failed)) {
-		passed = false;
-	} else {
-		test->run();
-		passed = true;
-	}
-	if (!test_end() && passed) {
+	alarm(TEST_LIMIT_S * slowness());
+	outcome = run_guarded(test);
+	passed = !outcome;
+	skipped = outcome == TEST_SKIPPED;
+	if (!test_end() && (passed || skipped)) {
 		snprintf(test_reason, sizeof(test_reason), "the pool could not be unmounted: %s",
 			 strerror(errno));
-		passed = false;
+		passed = skipped = false;
 		umount2(POOL, MNT_DETACH);
 	}
 	alarm(0);
-	printf("# %s: %.1f s\n%sok %d %s%s%s\n", test->name, seconds() - start, passed ? "" : "not ", number, test->name,
-	       passed ? "" : " # ", test_reason);
+	printf("# %s: %.1f s\n%sok %d %s%s%s\n", test->name, seconds() - start,
+	       passed || skipped ? "" : "not ", number, test->name,
+	       passed ? "" : skipped ? " # SKIP " : " # ", passed ? "" : test_reason);
 	fflush(stdout);
-	return passed;
+	return passed || skipped;
 }
 
 int run_tests(const struct test *tests, int argc, char **argv)

@@ -35,6 +35,8 @@ struct test {
 	void (*run)(void);
 };
 
+enum { TEST_FAILED = 1, TEST_SKIPPED };
+
 extern jmp_buf test_failed;
 extern char test_reason[512];
 
@@ -44,10 +46,16 @@ extern char test_reason[512];
 			int n_ = snprintf(test_reason, sizeof(test_reason), "%s:%d: ", __FILE__,   \
 					  __LINE__);                                               \
 			snprintf(test_reason + n_, sizeof(test_reason) - n_, __VA_ARGS__);         \
-			longjmp(test_failed, 1);                                                   \
+			longjmp(test_failed, TEST_FAILED);                                         \
 		}                                                                                  \
 	} while (0)
 #define CHECK(cond) CHECK_MSG(cond, "%s (errno %d)", #cond, errno)
+/* Ends the test, which neither passed nor failed. */
+#define SKIP(...)                                                                                  \
+	do {                                                                                       \
+		snprintf(test_reason, sizeof(test_reason), __VA_ARGS__);                           \
+		longjmp(test_failed, TEST_SKIPPED);                                                \
+	} while (0)
 /* The call must fail, and with this errno. */
 #define CHECK_ERRNO(call, err)                                                                     \
 	do {                                                                                       \
@@ -67,6 +75,9 @@ struct dmem_vm_get vm_get(int fd);
 void vm_set_limit(int fd, uint64_t bytes);
 void vm_set_order(int fd, unsigned int order);
 struct dmem_vm_flush vm_flush(int fd);
+
+/* How many times longer than usual things may take here: DMEM_SLOW, as host.sh sets it. */
+unsigned int slowness(void);
 
 int run_tests(const struct test *tests, int argc, char **argv);
 
