@@ -23,6 +23,11 @@ $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
 
 $(O)/tests/policy: | $(O)/bpf/policy_4g.bpf.o
 
+# Self-describing pages under everything at once; its policy is opened by its path, too.
+$(O)/stress: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/stress/*.c)) $(LIBDMEM) | \
+		$(O)/bpf/policy_random.bpf.o
+	$(CC) -o $@ $(filter %.o %.a,$^) $(LIBS) -lpthread
+
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
 		$(BENCH_REPORT_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
@@ -32,7 +37,7 @@ $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro
+tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -73,3 +78,14 @@ check: deps
 
 check-built: kmod tools tests $(O)/hold-kvm $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
+
+.PHONY: stress stress-built
+# STRESS_S because bash has a SECONDS of its own.
+unexport SECONDS
+#: make stress         the stress test for SECONDS=600, or as long as asked (SEED=N repeats a run)
+stress:
+	@tools/deps.sh
+	@$(MAKE) --no-print-directory stress-built
+
+stress-built: kmod tools tests
+	@STRESS_S="$(or $(SECONDS),600)" STRESS_SEED="$(SEED)" tests/run.sh stress

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Runs the tests and adds up their TAP. Unit tests run here, selftests in an emulated host: one
-# boot runs all of them, guests have a boot of their own. Usage: run.sh [SUITE...], of: unit style
-# selftests guest. A boot that hangs or whose kernel complains is a failed test with its log shown;
-# nothing is tried twice. The last line is `N passed, N failed, N skipped`.
+# boot runs all of them, guests and the long stress test have boots of their own. Usage:
+#   run.sh [SUITE...], of: unit style selftests guest stress (without any: all but stress)
+# STRESS_S says how long stress runs, STRESS_SEED repeats one. A boot that hangs or whose kernel
+# complains is a failed test with its log shown; nothing is tried twice. The last line is `N passed, N failed, N skipped`.
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 results=$top/out/results
@@ -63,10 +64,18 @@ suite_guest() {
 		--log "$results/guest.log" -- tests/guest/tests.sh
 }
 
+# Its seed is printed; the time beside its own is for the boot and the verification at the end.
+suite_stress() {
+	local stress_s=${STRESS_S:-600}
+	run stress tests/vm/host.sh --timeout $((stress_s + 300)) --memory 3G \
+		--log "$results/stress.log" -- tests/stress/inside.sh --seconds "$stress_s" \
+		${STRESS_SEED:+--seed "$STRESS_SEED"}
+}
+
 [ $# -gt 0 ] || set -- unit style selftests guest
 for suite in "$@"; do
 	case $suite in
-	unit | style | selftests | guest) "suite_$suite" ;;
+	unit | style | selftests | guest | stress) "suite_$suite" ;;
 	*)
 		echo "run.sh: no such suite: $suite" >&2
 		exit 2
