@@ -52,13 +52,14 @@ $(O)/bench/micro: $(MICRO_OBJS) $(VMM_OBJ) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread -lm
 
-# The guest of the tests and the demo: an initramfs of Debian's programs.
-$(O)/guest/pattern: tests/guest/pattern.c
+# The guest of the tests and the demo: an initramfs of Debian's programs and two of ours.
+GUEST_PROGRAMS := $(addprefix $(O)/guest/,pattern meanwhile)
+$(GUEST_PROGRAMS): $(O)/guest/%: tests/guest/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -o $@ $<
+	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -o $@ $< -lpthread
 
-$(O)/guest.cpio.gz: tests/guest/mkinitramfs.sh tests/guest/init $(O)/guest/pattern
-	tests/guest/mkinitramfs.sh $@ $(O)/guest/pattern
+$(O)/guest.cpio.gz: tests/guest/mkinitramfs.sh tests/guest/init $(GUEST_PROGRAMS)
+	tests/guest/mkinitramfs.sh $@ $(GUEST_PROGRAMS)
 
 $(O)/demo-report: $(O)/obj/tests/demo/report.o $(LIBDMEM)
 	$(CC) -o $@ $^ $(LIBS)

@@ -56,12 +56,12 @@ suite_style() {
 
 # The boots inherit the time that their tests need on a slow machine, not on an idle one.
 suite_selftests() {
-	run selftests tests/vm/host.sh --timeout 900 --memory 3G \
+	run selftests tests/vm/host.sh --timeout 1800 --memory 3G \
 		--log "$results/selftests.log" -- tests/selftests.sh
 }
 
 suite_guest() {
-	run guest tests/vm/host.sh --timeout 600 --memory 3G \
+	run guest tests/vm/host.sh --timeout 1200 --memory 3G \
 		--log "$results/guest.log" -- tests/guest/tests.sh
 }
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Makes the test guest's initramfs from this machine's busybox-static and redis, the statically
-# linked pattern program and tests/guest/init. Runs on the build machine, as any user. Usage:
-#   mkinitramfs.sh OUT.cpio.gz PATTERN_BINARY
+# Makes the test guest's initramfs from this machine's busybox-static and redis, statically linked
+# programs of the tests and tests/guest/init. Runs on the build machine, as any user. Usage:
+#   mkinitramfs.sh OUT.cpio.gz PROGRAM...
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -10,18 +10,19 @@ fail() {
 	echo "mkinitramfs.sh: $*" >&2
 	exit 1
 }
-[ $# -eq 2 ] || fail "usage: mkinitramfs.sh OUT.cpio.gz PATTERN_BINARY"
-out=$1 pattern=$2 busybox=/bin/busybox
+[ $# -ge 2 ] || fail "usage: mkinitramfs.sh OUT.cpio.gz PROGRAM..."
+out=$1 busybox=/bin/busybox
+shift
 redis=(/usr/bin/redis-server /usr/bin/redis-benchmark /usr/bin/redis-cli)
 
 [ -x "$busybox" ] || fail "no $busybox: install busybox-static"
 for program in "${redis[@]}"; do
 	[ -x "$program" ] || fail "no $program: install redis-server and redis-tools"
 done
-[ -x "$pattern" ] || fail "no program $pattern: build it from tests/guest/pattern.c with -static"
 [ -r "$here/init" ] || fail "no $here/init"
 [ -x "$(command -v cpio)" ] || fail "no cpio: install cpio"
-for program in "$busybox" "$pattern"; do
+for program in "$busybox" "$@"; do
+	[ -x "$program" ] || fail "no program $program"
 	! ldd "$program" >/dev/null 2>&1 || fail "$program is not statically linked"
 done
 
@@ -32,7 +33,7 @@ tree=$work/tree
 mkdir -p "$tree"/{bin,dev,proc,sys,tmp,root,etc}
 install -m 755 "$here/init" "$tree/init"
 install -m 755 "$busybox" "$tree/bin/busybox"
-install -m 755 "$pattern" "$tree/bin/pattern"
+install -m 755 "$@" "$tree/bin/"
 for applet in $("$busybox" --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
 done

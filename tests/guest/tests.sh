@@ -21,7 +21,7 @@ result() {
 guest() {
 	local name=$1 backing=$2
 	shift 2
-	"$top/tests/guest/run.sh" --memory 256 --backing "$backing" --timeout 200 \
+	"$top/tests/guest/run.sh" --memory 256 --backing "$backing" --timeout 400 \
 		--log "$out/$name.log" "$@"
 }
 
@@ -91,6 +91,15 @@ killed() {
 	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
 }
 
+# Every read waits 20 ms for a donor; KVM gets told so, and lets the guest run something else.
+meanwhile() {
+	pool "direct=80M,order=6,latency_ns=20000000" || return 1
+	guest meanwhile /run/dmem/vm --work meanwhile --pattern-bytes $((64 << 20)) || return 1
+	grep -a 'dmem-guest: meanwhile' "$out/meanwhile.log" | tr -d '\r' | sed 's/^dmem-guest:/#/'
+	[ "$(figure /run/dmem/vm retries)" -gt 100 ] || return 1
+	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
+}
+
 cd "$top" || exit 1
 modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || exit 1
 insmod core-kmod/dmem.ko || exit 1
@@ -101,6 +110,8 @@ file
 result "a guest on a file in a pool, disturbed, keeps its data" $?
 directory
 result "a guest on a directory of a pool; its file is gone with it" $?
+meanwhile
+result "a guest goes on while one of its tasks waits for a donor" $?
 killed
 result "QEMU killed while it fetches leaves nothing behind" $?
 rmmod dmem

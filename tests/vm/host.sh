@@ -49,7 +49,8 @@ fi
 	echo "echo booted >$(printf %q "$work/booted")"
 	# One that is held spares an emulated host patches of its scheduler: docs/testing.md.
 	[ -n "$icount" ] || [ ! -x "$top/out/hold-kvm" ] ||
-		echo "{ modprobe kvm_amd || modprobe kvm_intel; } 2>/dev/null && out/hold-kvm &"
+		echo "{ modprobe kvm_amd || modprobe kvm_intel; } 2>/dev/null;" \
+			"out/hold-kvm & echo \$! >/run/hold-kvm.pid"
 	echo "timeout -k 5 $((limit > 45 ? limit - 30 : limit)) $(printf '%q ' "$@") 2>&1"
 	echo "echo \$? >$(printf %q "$work/status")"
 	echo "dmesg -r >$(printf %q "$work/dmesg") 2>&1 || true"
