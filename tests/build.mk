@@ -90,3 +90,10 @@ stress:
 
 stress-built: kmod tools tests
 	@STRESS_S="$(or $(SECONDS),600)" STRESS_SEED="$(SEED)" tests/run.sh stress
+
+.PHONY: debug-kernel
+#: make debug-kernel   a kernel with KASAN, lockdep, kmemleak, into the cache (20 minutes, once)
+debug-kernel:
+	@tools/deps.sh
+	@tools/deps.sh --debug-kernel
+	@tools/debug-kernel.sh
