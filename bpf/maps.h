@@ -123,13 +123,13 @@ struct dmem_region_key {
  * struct dmem_region_value - how one region is used: map `regions`; counts since the plane was
  *	loaded, wrapping at 2^32
  * @touched: a bit a page, set at the first use seen in epoch @epoch
- * @misses: faults that needed a donor; with @prefetched_pages, all that was fetched
+ * @misses: faults that needed a donor, or waited for a page on its way from one
  * @kvm_faults: second-level misses; may be several for one page
  * @distance: pages between a demand and the region's demand before it (a demand is a miss or
  *	the first use of a prefetched page, so the histogram does not depend on the block order)
  * @forward: how many of those went up
  * @last_demand: 1 + the page of the last demand, 0 when there was none
- * @local_pages, @remote_pages: as of its last event
+ * @local_pages, @remote_pages: as of its last event, the page of a fetch under way not counted
  */
 struct dmem_region_value {
 	__u64 touched[DMEM_MAP_REGION_PAGES / 64];

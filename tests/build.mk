@@ -37,7 +37,7 @@ $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress
+tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress $(O)/hold-kvm
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -58,7 +58,7 @@ $(GUEST_PROGRAMS): $(O)/guest/%: tests/guest/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -o $@ $< -lpthread
 
-$(O)/guest.cpio.gz: tests/guest/mkinitramfs.sh tests/guest/init $(GUEST_PROGRAMS)
+$(O)/guest.cpio.gz: $(addprefix tests/guest/,mkinitramfs.sh image.sh init) $(GUEST_PROGRAMS)
 	tests/guest/mkinitramfs.sh $@ $(GUEST_PROGRAMS)
 
 $(O)/demo-report: $(O)/obj/tests/demo/report.o $(LIBDMEM)
@@ -77,7 +77,7 @@ demo-built: kmod tools $(O)/hold-kvm $(O)/guest.cpio.gz $(O)/demo-report
 check: deps
 	@$(MAKE) --no-print-directory check-built
 
-check-built: kmod tools tests $(O)/hold-kvm $(O)/guest.cpio.gz
+check-built: kmod tools tests $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
 
 .PHONY: stress stress-built

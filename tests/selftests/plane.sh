@@ -342,9 +342,10 @@ test_no_btf() {
 # The machine that host.sh keeps (hold-kvm) goes with the host; this test needs it gone before.
 release_kvm() {
 	[ -r /run/hold-kvm.pid ] || return 0
-	kill "$(cat /run/hold-kvm.pid)" 2>/dev/null
+	holder=$(cat /run/hold-kvm.pid)
 	rm -f /run/hold-kvm.pid
-	sleep 1
+	kill "$holder" 2>/dev/null
+	wait_for "hold-kvm's end" sh -c "! kill -0 $holder 2>/dev/null"
 }
 
 # The plane does without KVM, and says what that means.
