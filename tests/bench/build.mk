@@ -14,8 +14,8 @@ $(BENCH_GUEST): $(O)/bench-guest/%: $(O)/obj/tests/bench/guest/%.o \
 	$(CC) -o $@ $^ $(BENCH_GUEST_LIBS)
 $(O)/bench-guest/sqlite: BENCH_GUEST_LIBS := -lsqlite3
 
-$(O)/bench-guest.cpio: tests/bench/guest/mkimage.sh $(addprefix tests/bench/guest/,init unit.c \
-		array.c pagerank.c control.h) vmlinux.h $(BENCH_GUEST)
+$(O)/bench-guest.cpio: tests/bench/guest/mkimage.sh tests/guest/image.sh vmlinux.h $(BENCH_GUEST) \
+		$(addprefix tests/bench/guest/,init unit.c array.c pagerank.c control.h)
 	tests/bench/guest/mkimage.sh $@ $(O)/bench-guest
 
 # The peer in user space: loaded into an unmodified QEMU.

@@ -15,20 +15,14 @@
 # NAME is one of redis memcached gcc sort sqlite pagerank stream random.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../guest/image.sh"
 
-fail() {
-	echo "mkimage.sh: $*" >&2
-	exit 1
-}
 [ $# -eq 2 ] || fail "usage: mkimage.sh OUT.cpio PROGRAM_FOLDER"
-out=$1 own=$2 busybox=/bin/busybox vmlinux=$here/../../../vmlinux.h
+out=$1 own=$2 vmlinux=$here/../../../vmlinux.h
 cc1=$(gcc -print-prog-name=cc1)
 programs=(/usr/bin/redis-server /usr/bin/memcached /usr/bin/sort)
 
-[ -x "$busybox" ] || fail "no $busybox: install busybox-static"
-! ldd "$busybox" >/dev/null 2>&1 || fail "$busybox is not statically linked"
 [ -x "$cc1" ] || fail "no cc1: install gcc"
-[ -x "$(command -v cpio)" ] || fail "no cpio: install cpio"
 for program in "${programs[@]}"; do
 	[ -x "$program" ] || fail "no $program: install redis-server, memcached and coreutils"
 done
@@ -36,32 +30,11 @@ for program in array kv lines pagerank sqlite timed; do
 	[ -x "$own/$program" ] || fail "no program $own/$program: build it from $program.c"
 	programs+=("$own/$program")
 done
-[ -r "$here/init" ] || fail "no $here/init"
 [ -r "$vmlinux" ] || fail "no $vmlinux: make vmlinux.h"
 
-work=$(mktemp -d)
-new=
-trap 'rm -rf "$work" ${new:+"$new"}' EXIT
-tree=$work/tree
-mkdir -p "$tree"/{bin,dev,proc,sys,tmp,root,etc}
-install -m 755 "$here/init" "$tree/init"
-install -m 755 "$busybox" "$tree/bin/busybox"
+image_begin "$here/init"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$tree/etc/passwd" # memcached looks its user up
-for applet in $("$busybox" --list); do
-	[ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
-done
-
-# What the dynamic linker would load for each, where it would look for it.
-for program in "${programs[@]}" "$cc1"; do
-	rm -f "$tree/bin/${program##*/}"
-	install -s -m 755 "$program" "$tree/bin/${program##*/}"
-	libraries=$(ldd "$program") || fail "ldd $program failed"
-	! grep 'not found' <<<"$libraries" >&2 || fail "$program lacks libraries"
-	awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' <<<"$libraries"
-done | sort -u >"$work/libraries"
-while read -r library; do
-	install -D -m 755 "$library" "$tree$library"
-done <"$work/libraries"
+image_add "${programs[@]}" "$cc1"
 
 # -P: line markers would name this machine's folders.
 mkdir "$work/empty"
@@ -71,13 +44,4 @@ gcc -E -P -std=gnu17 -nostdinc -I "$work/empty" -include "$vmlinux" "$here/unit.
 "$cc1" -fpreprocessed -quiet -w -Werror=implicit-function-declaration \
 	-fsyntax-only "$tree/unit.i" || fail "unit.c does not compile"
 
-# The same input gives the same file.
-find "$tree" -exec touch -h -d @0 {} +
-(cd "$tree" && find . -print0 | LC_ALL=C sort -z |
-	cpio -0 -o -H newc -R 0:0 --reproducible --quiet) >"$work/cpio"
-
-mkdir -p "$(dirname "$out")"
-new=$(mktemp "$out.XXXXXX")
-cp "$work/cpio" "$new"
-chmod 644 "$new"
-mv -f "$new" "$out"
+image_end "$out"
