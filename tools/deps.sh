@@ -101,7 +101,7 @@ while read -r package suite why; do
 done <<<"$needed"
 
 qemu_missing=
-[ -e "$DMEM_CACHE/qemu11/.done" ] || qemu_missing=yes
+[ -e "$DMEM_CACHE/qemu11/.done" ] && [ -e "$DMEM_CACHE/qemu11/.mended" ] || qemu_missing=yes
 [ ${#missing[@]} -gt 0 ] || [ -n "$qemu_missing" ] || exit 0
 
 if [ "$(id -u)" -eq 0 ]; then
@@ -160,6 +160,6 @@ install_packages() {
 
 [ ${#missing[@]} -eq 0 ] || install_packages
 if [ -n "$qemu_missing" ]; then
-	echo "deps: installing QEMU 11 into $DMEM_CACHE/qemu11 (older ones' emulated SVM kills guests)"
+	echo "deps: making QEMU 11 ready in $DMEM_CACHE/qemu11 (older ones' emulated SVM kills guests)"
 	"${root[@]}" env DMEM_CACHE="$DMEM_CACHE" "$here/qemu-install.sh" "$mirror"
 fi

@@ -418,9 +418,10 @@ read_first() {
 }
 
 set_limit() {
-	footprint_bytes=${footprints[$1]:-0}
+	footprint_bytes=${footprints[$1]:-0} limit_bytes=0
+	[ "$percent" -lt 100 ] || return 0
 	limit_bytes=$((footprint_bytes * percent / 100 / page_bytes * page_bytes))
-	[ "$percent" -eq 100 ] || [ "$limit_bytes" -gt 0 ]
+	[ "$limit_bytes" -gt 0 ]
 }
 
 check_result() {

@@ -6,9 +6,10 @@
 #   macro.sh [--scale N] [--memory MIB] [--guest IMAGE] [--workloads LIST] [CONFIG...]
 # CONFIG: static-N@P, auto@P, swap-N@P, uffd@P (P per cent of a workload's footprint stay on the
 # host); footprint and local always run, first. Exit status 0 only if every result is there and
-# right: docs in macro-inside.sh.
+# right: macro-inside.sh says what that means.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tools/cache.sh"
 here=$top/tests/bench
 out=$top/out/bench/macro
 
@@ -31,6 +32,9 @@ while [ $# -gt 0 ]; do
 done
 [[ $scale =~ ^[1-9][0-9]*$ ]] || fail "--scale needs a number"
 [ -r "$guest" ] || fail "no guest image $guest"
+# With counted time the emulator's fault stops every guest that waits for memory.
+[ "$(cat "$DMEM_CACHE/qemu11/.mended" 2>/dev/null)" = yes ] ||
+	fail "the emulator in $DMEM_CACHE/qemu11 is not mended (tools/qemu-install.sh)"
 
 # The longest first, so that the two hosts end at about the same time.
 configs=("$@")
@@ -64,7 +68,7 @@ run_host() {
 	nice "$top/tests/vm/host.sh" --icount --memory "${host_mib}M" --timeout "$limit" \
 		--log "$out/host-$name.log" -- "$here/macro-inside.sh" --scale "$scale" \
 		--memory "$memory_mib" --guest "$guest" --workloads "$workloads" --claim \
-		"$out" "$@" || status=$?
+		"$out" "$@" </dev/null || status=$?
 	[ "$status" -eq 0 ] || echo "bench: macro: host $name FAILED with status $status"
 	return "$status"
 }
