@@ -495,8 +495,8 @@ write_result() {
 # As seconds with three decimals.
 report_result() {
 	local ms=$(($2 / 1000000))
-	say "$(printf '%s %d.%03d s, %d pages fetched, %d of %d MiB here' "$1" $((ms / 1000)) \
-		$((ms % 1000)) "$remote_pages" $((resident_bytes >> 20)) $((footprint_bytes >> 20)))"
+	say "$(printf '%s %d.%03d s, %d pages fetched, %d MiB here' "$1" $((ms / 1000)) \
+		$((ms % 1000)) "$remote_pages" $((resident_bytes >> 20)))"
 }
 
 # --- A configuration --------------------------------------------------------------------------

@@ -160,6 +160,9 @@ const struct bench_micro *bench_find_micro(const struct bench *bench, const char
 const struct bench_macro *bench_find_macro(const struct bench *bench, const char *workload,
 					   const char *policy, int direct_pct);
 
+/** bench_footprint_bytes - what its workload uses: as the footprint run found, else as this one did */
+double bench_footprint_bytes(const struct bench *bench, const struct bench_macro *macro);
+
 /**
  * bench_target_value - the figure that a target is about
  * Return: false where one of its cases was not measured.

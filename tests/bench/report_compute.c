@@ -157,20 +157,18 @@ static void judge_local(struct bench *bench, struct bench_macro *macro)
 		       (long long)macro->remote_pages);
 }
 
-/* What the workload uses: as its footprint run found it, else as this run did. */
-static double footprint_of(const struct bench *bench, const struct bench_macro *macro)
+double bench_footprint_bytes(const struct bench *bench, const struct bench_macro *macro)
 {
-	for (size_t i = 0; i < bench->nr_macro; i++)
-		if (!strcmp(bench->macro[i].workload, macro->workload) &&
-		    !strcmp(bench->macro[i].policy, "footprint"))
-			return bench->macro[i].footprint_bytes;
-	return macro->footprint_bytes;
+	const struct bench_macro *found = bench_find_macro(bench, macro->workload, "footprint",
+							   100);
+
+	return found ? found->footprint_bytes : macro->footprint_bytes;
 }
 
 /* The guest had the memory that the table says it had. */
 static void judge_memory(struct bench *bench, struct bench_macro *macro)
 {
-	double footprint = footprint_of(bench, macro), slack = LIMIT_SLACK * footprint;
+	double footprint = bench_footprint_bytes(bench, macro), slack = LIMIT_SLACK * footprint;
 	double stated = footprint * macro->direct_pct / 100;
 
 	if (macro->limit_bytes < stated - slack || macro->limit_bytes > stated + slack)

@@ -297,7 +297,7 @@ static void local_cells(const struct bench *bench, struct bench_table *table,
 	const struct bench_macro *local = bench_find_macro(bench, workload, "local", 100);
 
 	if (local) {
-		bench_cell(table, "%.0f", (double)local->footprint_bytes / MIB);
+		bench_cell(table, "%.0f", bench_footprint_bytes(bench, local) / MIB);
 		bench_cell(table, "%.2f", local->ns / 1e9);
 	} else {
 		bench_cell(table, "-");

@@ -13,7 +13,7 @@
 #define PAGE_BYTES	4096
 #define PAGE_WORDS	(PAGE_BYTES / sizeof(uint64_t))
 #define ARRAY_WORDS	((40u << 20) / sizeof(uint64_t))
-#define STREAM_PASSES	8
+#define STREAM_PASSES	4
 /*
  * Few, because half of them miss at 50 % whatever the policy, and a miss with 2 MiB blocks moves
  * 512 pages: more of them would cost that policy's boot most of its time.
