@@ -5,10 +5,18 @@ include tests/bench/build.mk
 # program is a new file. Every file of unit/ likewise, run natively.
 SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
 	$(filter-out tests/selftests/selftest.c,$(wildcard tests/selftests/*.c)))
+# Those that need a debug kernel: make check-debug runs them beside the others.
+DEBUG_SELFTESTS := $(patsubst tests/selftests/debug/%.c,$(O)/debug/tests/%,\
+	$(wildcard tests/selftests/debug/*.c))
 VMM_OBJ := $(O)/obj/tests/vmm/vmm.o
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
 $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
+		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS) -lpthread
+
+$(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
@@ -37,7 +45,7 @@ $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress $(O)/hold-kvm
+tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress $(O)/hold-kvm
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -80,7 +88,19 @@ check: deps
 check-built: kmod tools tests $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
 
-.PHONY: stress stress-built
+# A debug kernel's module is built beside the ordinary one: same sources, another folder.
+# host.sh puts it in the place of core-kmod/ in the emulated host.
+.PHONY: debug-kernel check-debug stress stress-built debug-built kmod-debug
+#: make debug-kernel   the kernel of make check-debug, into the cache (20 minutes, once)
+debug-kernel:
+	@tools/deps.sh
+	@tools/deps.sh --debug-kernel
+	@tools/debug-kernel.sh
+
+#: make check-debug    selftests and guests under KASAN, lockdep, kmemleak (docs/testing.md)
+check-debug: debug-kernel
+	@$(MAKE) --no-print-directory debug-built CHECK="$(or $(CHECK),selftests guest)"
+
 # STRESS_S because bash has a SECONDS of its own.
 unexport SECONDS
 #: make stress         the stress test for SECONDS=600, or as long as asked (SEED=N repeats a run)
@@ -91,9 +111,14 @@ stress:
 stress-built: kmod tools tests
 	@STRESS_S="$(or $(SECONDS),600)" STRESS_SEED="$(SEED)" tests/run.sh stress
 
-.PHONY: debug-kernel
-#: make debug-kernel   a kernel with KASAN, lockdep, kmemleak, into the cache (20 minutes, once)
-debug-kernel:
-	@tools/deps.sh
-	@tools/deps.sh --debug-kernel
-	@tools/debug-kernel.sh
+debug-built: tools tests $(O)/guest.cpio.gz
+	@$(MAKE) --no-print-directory kmod-debug KDIR="$$(tools/debug-kernel.sh)"
+	@DMEM_DEBUG=$(or $(DEBUG),leaks) STRESS_S="$(or $(SECONDS),120)" STRESS_SEED="$(SEED)" \
+		tests/run.sh $(CHECK)
+
+kmod-debug:
+	@mkdir -p $(O)/debug/core-kmod
+	@ln -sfn $(addprefix $(CURDIR)/core-kmod/,*.[ch] Kbuild uapi) $(O)/debug/core-kmod/
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(O)/debug/core-kmod" W=1 KCFLAGS=-Werror modules
+	@objdump -h $(O)/debug/core-kmod/dmem.ko | grep -q '\.BTF' || \
+		{ echo "make: the debug kernel's dmem.ko has no BTF" >&2; exit 1; }

@@ -3,9 +3,9 @@
 # Runs the tests and adds up their TAP. Unit tests run here, selftests in an emulated host: one
 # boot runs all of them, guests and the long stress test have boots of their own. Usage:
 #   run.sh [SUITE...], of: unit style selftests guest stress (without any: all but stress)
-# STRESS_S says how long stress runs, STRESS_SEED repeats one. A boot that hangs or whose kernel
-# complains is a failed test with its log shown; nothing is tried twice. The last line is
-# `N passed, N failed, N skipped`.
+# DMEM_DEBUG boots the debug kernel instead (host.sh), STRESS_S says how long stress runs. A boot
+# that hangs or whose kernel complains is a failed test with its log shown; nothing is tried
+# twice. The last line is `N passed, N failed, N skipped`.
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 results=$top/out/results

@@ -15,7 +15,7 @@ note() {
 }
 
 load() {
-	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || return 1
+	[ -e /dev/kvm ] || modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || return 1
 	insmod core-kmod/dmem.ko
 }
 
@@ -31,7 +31,7 @@ if ! load; then
 	exit 1
 fi
 status=0
-for test in out/tests/* tests/selftests/*.sh; do
+for test in out/tests/* ${DMEM_DEBUG:+out/debug/tests/*} tests/selftests/*.sh; do
 	[ -f "$test" ] || continue
 	echo "# $test"
 	case $test in

@@ -44,6 +44,7 @@ done
 [[ $limit =~ ^[1-9][0-9]*$ ]] || misuse "--timeout needs a number of seconds"
 [ -n "$backing" ] || misuse "--backing is needed"
 [ -n "$log" ] || misuse "--log is needed"
+limit=$((limit * ${DMEM_SLOW:-1}))
 [ -z "$disturb" ] || [ "$disturb" = clear_refs ] || misuse "no such disturbance: $disturb"
 
 # Where errors go, also from functions that are silent.

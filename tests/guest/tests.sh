@@ -114,7 +114,7 @@ meanwhile() {
 }
 
 cd "$top" || exit 1
-modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || exit 1
+[ -e /dev/kvm ] || modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || exit 1
 insmod core-kmod/dmem.ko || exit 1
 mkdir -p "$out"
 control

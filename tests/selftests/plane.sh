@@ -44,7 +44,7 @@ tuner() {
 	want=$1
 	shift
 	status=0
-	timeout 180 "$tuner" "$@" >"$work/out" 2>"$work/err" || status=$?
+	timeout $((180 * ${DMEM_SLOW:-1})) "$tuner" "$@" >"$work/out" 2>"$work/err" || status=$?
 	[ "$status" -eq "$want" ] ||
 		no "dmem-tuner $*: status $status, not $want: $(cat "$work/err" "$work/out")"
 	[ "$status" -eq 0 ] || [ -s "$work/err" ] || no "dmem-tuner $*: failed without a word"
@@ -109,7 +109,7 @@ plane() {
 
 # wait_for WHAT COMMAND...: the command must come true within two minutes: hosts may be slow.
 wait_for() {
-	what=$1 tries=1200
+	what=$1 tries=$((1200 * ${DMEM_SLOW:-1}))
 	shift
 	until "$@"; do
 		tries=$((tries - 1))

@@ -5,6 +5,10 @@
 #   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE]
 #     [--icount] -- COMMAND...
 # With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
+# DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
+# out/debug, more time for everything, and a look at what it knows at the end. It watches
+# allocations (leaks: kmemleak) or timers, work items and RCU heads (objects: DEBUG_OBJECTS): both
+# at once, it is too slow to be booted.
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
 # 126 it did not boot. What the command prints comes out here, the console goes to the log.
 # Nothing is ever tried twice.
@@ -12,7 +16,8 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/cache.sh"
 
-kernel=${DMEM_KERNEL:-/boot/vmlinuz-$("$top/tools/kver.sh")}
+kernel=${DMEM_KERNEL:-}
+debug=${DMEM_DEBUG:-}
 cpus=2 memory=3G limit=300 log= icount=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -30,6 +35,24 @@ case $top in
 *[[:space:]]*) echo "host.sh: the checkout's path has a blank in it: $top" >&2; exit 126 ;;
 esac
 
+# What of the limit is the command's. slow: how many times longer everything takes, for the tests'
+# own limits. The debug kernel alone takes minutes to boot, and to look for leaks at the end. Left
+# out there: mitigations, which would be emulated at great length, and udev's rules, but for one:
+# it is given two minutes for all devices.
+slow=1 share=$((limit > 45 ? limit - 30 : limit)) debugging=()
+if [ -n "$debug" ]; then
+	kernel=$DMEM_CACHE/debug-kernel slow=4
+	share=$((limit * slow)) limit=$((limit * slow + 900))
+	case $debug in
+	leaks) off=no_debug_objects ;;
+	objects) off=kmemleak=off ;;
+	*) echo "host.sh: DMEM_DEBUG=$debug: not leaks or objects" >&2; exit 2 ;;
+	esac
+	debugging=(--append "$off" --append mitigations=off
+		--rodir "/usr/lib/udev/rules.d=$top/tests/vm/udev")
+fi
+kernel=${kernel:-/boot/vmlinuz-$("$top/tools/kver.sh")}
+
 mkdir -p "$top/out"
 work=$(mktemp -d "$top/out/host.XXXXXX")
 log=${log:-$work/console.log}
@@ -45,14 +68,19 @@ fi
 {
 	echo "export DMEM_CACHE=$(printf %q "$DMEM_CACHE") DMEM_TOP=$(printf %q "$top")"
 	echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root"
+	echo "export DMEM_SLOW=$slow DMEM_DEBUG=$debug"
 	echo "cd $(printf %q "$top")"
+	# Nobody in there sees the ordinary kernel's module.
+	[ -z "$debug" ] || echo "mount --bind out/debug/core-kmod core-kmod"
 	echo "echo booted >$(printf %q "$work/booted")"
 	# One that is held spares an emulated host patches of its scheduler: docs/testing.md.
 	[ -n "$icount" ] || [ ! -x "$top/out/hold-kvm" ] ||
 		echo "{ modprobe kvm_amd || modprobe kvm_intel; } 2>/dev/null;" \
 			"out/hold-kvm & echo \$! >/run/hold-kvm.pid"
-	echo "timeout -k 5 $((limit > 45 ? limit - 30 : limit)) $(printf '%q ' "$@") 2>&1"
+	echo "timeout -k 5 $share $(printf '%q ' "$@") 2>&1"
 	echo "echo \$? >$(printf %q "$work/status")"
+	[ -z "$debug" ] ||
+		echo "sh tests/vm/aftermath.sh $debug >$(printf %q "$work/aftermath") 2>&1"
 	echo "dmesg -r >$(printf %q "$work/dmesg") 2>&1 || true"
 } >"$work/run"
 
@@ -61,24 +89,28 @@ fi
 boot=0
 cd /
 timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
-	--rwdir "$top/out" -v "${machine[@]}" -- sh "$work/run" </dev/null 2>"$log" | cat || boot=$?
+	--rwdir "$top/out" -v "${debugging[@]}" "${machine[@]}" \
+	-- sh "$work/run" </dev/null 2>"$log" | cat || boot=$?
 
 # What a kernel says when something is wrong with it.
 bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: '
 bad+='|Kernel panic|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|refcount_t:'
-bad+='|general protection fault|unable to handle|sleeping function called|kmemleak: [0-9]+ new'
+bad+='|general protection fault|unable to handle|sleeping function called|ODEBUG: |DMA-API: .*error'
 complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEm 3 "$bad" || true)
+aftermath=$(cat "$work/aftermath" 2>/dev/null || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"
 elif [ -n "$complaint" ]; then
 	status=125 say="the host kernel complained: $complaint"
+elif [ -n "$aftermath" ]; then
+	status=125 say="what the host kernel found: $aftermath"
 elif [ ! -e "$work/status" ]; then
 	status=125 say="the host kernel died"
 	[ "$boot" -eq 124 ] || [ "$boot" -eq 137 ] && status=124 say="time over: $limit s, the host hung"
 else
 	status=$(cat "$work/status") say=
 	[ "$status" -ne 137 ] || status=124
-	[ "$status" -ne 124 ] || say="time over: the command took more than its share of $limit s"
+	[ "$status" -ne 124 ] || say="time over: the command took more than its share, $share s"
 fi
 if [ -n "$say" ]; then
 	echo "host.sh: $say; the end of $log:" >&2
