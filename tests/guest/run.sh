@@ -3,13 +3,14 @@
 # Boots the test guest under KVM and judges it by its console. Runs inside a host (host.sh). Usage:
 #   run.sh --memory SIZE_MIB --backing FILE_OR_DIR|memfd --log FILE [--disturb clear_refs]
 #     [--vcpus N] [--work LIST] [--pattern-bytes N] [--redis-keys N] [--redis-requests N]
-#     [--timeout S] [--initrd FILE] [--kernel FILE] [--pidfile FILE]
+#     [--timeout S] [--initrd FILE] [--kernel FILE] [--pidfile FILE] [--balloon on|reporting]
+# With --balloon the guest has one, steered by lines written to LOG.monitor.in (QEMU's monitor).
 # Exit status: 0 the guest said PASS and QEMU ended well, 1 it did not (why: stderr), 2 usage, 3 its
 # machine was reset without a word, as an emulator's fault may have it (docs/testing.md).
 set -euo pipefail
 top=${DMEM_TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
 
-memory='' backing='' log='' disturb='' vcpus=1 limit=120 pidfile=''
+memory='' backing='' log='' disturb='' vcpus=1 limit=120 pidfile='' balloon=''
 initrd=$top/out/guest.cpio.gz
 kernel=/boot/vmlinuz-$(uname -r)
 # A debug kernel as the host is not in /boot: the guest is a stock one then.
@@ -36,15 +37,16 @@ while [ $# -gt 0 ]; do
 	--initrd) initrd=$2 ;;
 	--kernel) kernel=$2 ;;
 	--pidfile) pidfile=$2 ;;
+	--balloon) balloon=$2 ;;
 	*) misuse "unknown option $1" ;;
 	esac
 	shift 2
 done
 [[ $memory =~ ^[1-9][0-9]*$ ]] || misuse "--memory needs a number of MiB"
 [[ $limit =~ ^[1-9][0-9]*$ ]] || misuse "--timeout needs a number of seconds"
+limit=$((limit * ${DMEM_SLOW:-1}))
 [ -n "$backing" ] || misuse "--backing is needed"
 [ -n "$log" ] || misuse "--log is needed"
-limit=$((limit * ${DMEM_SLOW:-1}))
 [ -z "$disturb" ] || [ "$disturb" = clear_refs ] || misuse "no such disturbance: $disturb"
 
 # Where errors go, also from functions that are silent.
@@ -90,10 +92,22 @@ case $backing in
 memfd) object=memory-backend-memfd,id=mem,size=${memory}M,share=on ;;
 *) object=memory-backend-file,id=mem,size=${memory}M,mem-path=${backing//,/,,},share=on ;;
 esac
+devices=()
+case $balloon in
+'') ;;
+on | reporting)
+	rm -f "$log.monitor.in" "$log.monitor.out"
+	mkfifo "$log.monitor.in" "$log.monitor.out"
+	devices=(-chardev "pipe,id=monitor,path=${log//,/,,}.monitor" -mon chardev=monitor
+		-device "virtio-balloon-pci,free-page-reporting=$(
+			[ "$balloon" = reporting ] && echo on || echo off)")
+	;;
+*) fail "no such balloon: $balloon" ;;
+esac
 "$top/tools/qemu.sh" -machine q35,accel=kvm,memory-backend=mem -object "$object" \
 	-cpu host -m "$memory" -smp "$vcpus" -nodefaults -no-reboot -display none \
 	-chardev "file,id=console,path=${log//,/,,},append=on" -serial chardev:console \
-	-kernel "$kernel" -initrd "$initrd" -append "$append" \
+	-kernel "$kernel" -initrd "$initrd" -append "$append" "${devices[@]}" \
 	</dev/null >>"$log" 2>&1 3>&- &
 qemu=$!
 if [ -n "$pidfile" ]; then

@@ -113,6 +113,55 @@ meanwhile() {
 	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
 }
 
+# What a VM's memory takes, here and at the donor.
+used() {
+	echo $(($(figure /run/dmem/vm direct_bytes) + $(figure /run/dmem/vm remote_bytes)))
+}
+
+# within SECONDS COMMAND...: the command comes true by then.
+within() {
+	local tries=$(($1 * 5))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+said() {
+	grep -aqs "dmem-guest: balloon: $1" "$out/balloon-$mode.log"
+}
+
+released() {
+	[ "$(used)" -lt $((filled - (64 << 20))) ]
+}
+
+# Inflates when the guest has freed its memory, or when the guest's reports have shrunk it already.
+steer_balloon() {
+	local filled monitor=$out/balloon-$mode.log.monitor.in
+	within 400 said filled || return 1
+	filled=$(used)
+	within 60 said freed || return 1
+	[ "$mode" = on ] || within 60 released || return 1
+	echo "balloon 128" >"$monitor"
+	within 120 said inflated && within 60 released || return 1
+	echo "# $mode: $((filled >> 20)) MiB when filled, $(($(used) >> 20)) MiB after"
+	echo "balloon 256" >"$monitor"
+}
+
+# balloon on|reporting: what the guest gives back is gone here and at the donor.
+balloon() {
+	local mode=$1 run
+	pool "direct=96M,order=2" || return 1
+	guest "balloon-$mode" /run/dmem/vm --work balloon --balloon "$mode" \
+		--pattern-bytes $((64 << 20)) &
+	run=$!
+	steer_balloon || echo "# the guest was not steered to the end"
+	wait "$run" && said deflated || return 1
+	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
+}
+
 cd "$top" || exit 1
 [ -e /dev/kvm ] || modprobe kvm_amd 2>/dev/null || modprobe kvm_intel || exit 1
 insmod core-kmod/dmem.ko || exit 1
@@ -125,6 +174,10 @@ directory
 result "a guest on a directory of a pool; its file is gone with it" $?
 meanwhile
 result "a guest goes on while one of its tasks waits for a donor" $?
+balloon on
+result "a guest's balloon gives memory back, here and at the donor" $?
+balloon reporting
+result "what a guest frees and reports is given back" $?
 killed
 result "QEMU killed while it fetches leaves nothing behind" $?
 rmmod dmem
