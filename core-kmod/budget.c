@@ -95,22 +95,30 @@ static unsigned int dmem_spare_take(struct dmem_spare *spare, struct page **page
 
 /*
  * Most spare pages a node may keep when @nr more are free than are not charged now: together with
- * what is charged they stay within the limit.
+ * what is charged they stay within the limit. None while the host is short of memory.
  */
 static long dmem_spare_max(struct dmem_vm *vm, long nr)
 {
+	if (dmem_reclaim_active(vm))
+		return 0;
 	return clamp(dmem_free_pages(vm) + nr, 0, READ_ONCE(vm->high_pages));
 }
 
-static void dmem_spare_trim(struct dmem_vm *vm)
+/* Give back what is spare beyond that. Returns how many pages. */
+long dmem_spare_trim(struct dmem_vm *vm)
 {
 	struct page *page;
+	long nr = 0;
 	int node;
 
-	for (node = 0; node < nr_node_ids; node++)
+	for (node = 0; node < nr_node_ids; node++) {
 		while (READ_ONCE(vm->spare[node].nr) > dmem_spare_max(vm, 0) &&
-		       dmem_spare_take(&vm->spare[node], &page, 1))
+		       dmem_spare_take(&vm->spare[node], &page, 1)) {
 			put_page(page);
+			nr++;
+		}
+	}
+	return nr;
 }
 
 /**
@@ -162,15 +170,11 @@ static void dmem_uncharge_pages(struct dmem_vm *vm, long nr)
 static unsigned int dmem_alloc_batch(struct dmem_vm *vm, struct page **pages, unsigned int nr,
 				     gfp_t gfp)
 {
-	unsigned int got = dmem_spare_take(&vm->spare[numa_node_id()], pages, nr), i;
-	unsigned int spare = got;
+	unsigned int spare = dmem_spare_take(&vm->spare[numa_node_id()], pages, nr), got, i;
 
-	if (got == nr)
-		return got;
-	/* The bulk allocator fills what is NULL. */
-	for (i = got; i < nr; i++)
-		pages[i] = NULL;
-	got = alloc_pages_bulk(gfp, nr, pages);
+	if (spare == nr)
+		return nr;
+	got = spare + dmem_alloc_local(vm, gfp, pages + spare, nr - spare);
 	for (i = spare; i < got; i++)
 		set_page_private(pages[i], want_init_on_alloc(gfp) ? DMEM_STOCK_ZEROED : 0);
 	/* Those of other nodes are too many now. */
@@ -251,7 +255,7 @@ void dmem_page_clear(struct page *page)
  */
 void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr)
 {
-	unsigned int i;
+	unsigned int i, nr_put = 0;
 
 	if (!nr)
 		return;
@@ -262,6 +266,7 @@ void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr)
 		if (READ_ONCE(spare->nr) >= dmem_spare_max(vm, nr) ||
 		    page_count(pages[i]) != 1 || folio_test_mlocked(page_folio(pages[i]))) {
 			put_page(pages[i]);
+			nr_put++;
 			continue;
 		}
 		set_page_private(pages[i], 0);
@@ -270,6 +275,8 @@ void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr)
 		WRITE_ONCE(spare->nr, spare->nr + 1);
 		spin_unlock_bh(&spare->lock);
 	}
+	if (dmem_reclaim_active(vm))
+		dmem_reclaim_progress(nr_put);
 	dmem_uncharge_pages(vm, nr);
 }
 

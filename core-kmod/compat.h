@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
+#include <linux/memcontrol.h>
 
 #ifndef HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
@@ -24,5 +25,22 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #undef alloc_pages_bulk
 #define alloc_pages_bulk alloc_pages_bulk_array
 #endif
+
+/* A callback of list_lru_walk...(): what stands between the item and the caller's argument. */
+#ifdef HAVE_LRU_WALK_LOCK
+#define DMEM_LRU_WALK_ARGS struct list_lru_one *list, spinlock_t *lock
+#else
+#define DMEM_LRU_WALK_ARGS struct list_lru_one *list
+#endif
+
+/* mem_cgroup_is_root() reads a variable that modules do not get. */
+static inline bool dmem_memcg_is_root(struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_MEMCG
+	return !memcg->css.parent;
+#else
+	return true;
+#endif
+}
 
 #endif /* DMEM_COMPAT_H */

@@ -114,6 +114,8 @@ struct dmem_vm {
 	struct dmem_vm_ident ident;		/* sizes and order: inode->i_rwsem */
 	struct inode *inode;
 	struct dmem_pool *pool;
+	struct mem_cgroup *memcg;		/* that local pages are charged to, or NULL */
+	struct list_head reclaim;		/* reclaim.c's list */
 	struct dmem_vm_cpu __percpu *cpu;
 	struct dmem_node *regions;		/* region.c's tree of them */
 
@@ -136,6 +138,8 @@ struct dmem_vm {
 	struct delayed_work evict_work;
 	long nr_inactive;			/* pages; evict_mutex */
 	atomic_long_t nr_writeback;		/* pages on their way out */
+	atomic_long_t reclaim_pages;		/* to be evicted for who is short of memory */
+	unsigned long reclaim_until;		/* jiffies | 1: they may still be so; or 0 */
 };
 
 struct dmem_inode {
@@ -277,10 +281,22 @@ void dmem_budget_exit(struct dmem_vm *vm);
 void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages);
 u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages);
 long dmem_free_pages(struct dmem_vm *vm);
+long dmem_spare_trim(struct dmem_vm *vm);
 struct page *dmem_page_take(struct dmem_vm *vm, bool prefetch);
 void dmem_page_clear(struct page *page);
 void dmem_page_give(struct dmem_vm *vm, struct page *page);
 void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr);
+
+/* reclaim.c */
+bool dmem_reclaim_active(struct dmem_vm *vm);
+void dmem_reclaim_progress(unsigned long nr);
+unsigned int dmem_alloc_local(struct dmem_vm *vm, gfp_t gfp, struct page **pages, unsigned int nr);
+struct dmem_vm *dmem_reclaim_alloc_vm(void);
+void dmem_reclaim_free_vm(struct dmem_vm *vm);
+void dmem_reclaim_add(struct dmem_vm *vm);
+void dmem_reclaim_del(struct dmem_vm *vm);
+int dmem_reclaim_init(void);
+void dmem_reclaim_exit(void);
 
 /* fault.c, fetch.c */
 vm_fault_t dmem_fault(struct vm_fault *vmf);

@@ -10,6 +10,7 @@
 #include <linux/highmem.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -416,23 +417,44 @@ static bool dmem_deactivate_oldest(struct dmem_vm *vm)
 	return true;
 }
 
-/* Pages still to evict for free to reach the high watermark. */
+/* Pages still to evict: for free to reach the high watermark, and for who is short of memory. */
 static long dmem_evict_want(struct dmem_vm *vm)
 {
+	long want = atomic_long_read(&vm->reclaim_pages);
+
 	if (!READ_ONCE(vm->high_pages))
-		return 0;
-	return READ_ONCE(vm->high_pages) - dmem_free_pages(vm) -
-	       atomic_long_read(&vm->nr_writeback);
+		return want;
+	return max(want, READ_ONCE(vm->high_pages) - dmem_free_pages(vm) -
+			 atomic_long_read(&vm->nr_writeback));
 }
 
 /* One step; false when it brought nothing: all is pinned, in use or on its way. */
 static bool dmem_evict_step(struct dmem_vm *vm, long want)
 {
-	long target = READ_ONCE(vm->limit_pages) / DMEM_INACTIVE_DIVISOR;
+	long local = min(READ_ONCE(vm->limit_pages), atomic_long_read(&vm->charged)), nr;
 
-	while (vm->nr_inactive < max(target, want) && dmem_deactivate_oldest(vm))
+	while (vm->nr_inactive < max(local / DMEM_INACTIVE_DIVISOR, want) &&
+	       dmem_deactivate_oldest(vm))
 		cond_resched();
-	return dmem_evict_oldest(vm, want, false) > 0;
+	nr = dmem_evict_oldest(vm, want, false);
+	if (nr > 0 && atomic_long_read(&vm->reclaim_pages) > 0)
+		atomic_long_sub(nr, &vm->reclaim_pages);
+	return nr > 0;
+}
+
+/* One evictor at a time, and one whose own allocations do not wait for it: reclaim.c. */
+static int dmem_evict_begin(struct dmem_vm *vm, unsigned int *flags)
+{
+	if (mutex_lock_interruptible(&vm->evict_mutex))
+		return -EINTR;
+	*flags = memalloc_nofs_save();
+	return 0;
+}
+
+static void dmem_evict_end(struct dmem_vm *vm, unsigned int flags)
+{
+	memalloc_nofs_restore(flags);
+	mutex_unlock(&vm->evict_mutex);
 }
 
 void dmem_evict_work(struct work_struct *work)
@@ -440,17 +462,24 @@ void dmem_evict_work(struct work_struct *work)
 	struct dmem_vm *vm = container_of(to_delayed_work(work), struct dmem_vm, evict_work);
 	/* Twice over every region finds what can be found; then let time pass. */
 	long tries = 2 * dmem_stat_read(vm, DMEM_STAT_REGIONS) + 2;
-	long want;
+	unsigned int flags;
+	long want = 0;
 
-	mutex_lock(&vm->evict_mutex);
+	/* A worker gets no signals. */
+	if (dmem_evict_begin(vm, &flags))
+		return;
+	if (dmem_reclaim_active(vm))
+		dmem_reclaim_progress(dmem_spare_trim(vm));
 	while ((want = dmem_evict_want(vm)) > 0 && tries > 0) {
 		if (!dmem_evict_step(vm, want))
 			tries--;
 		cond_resched();
 	}
-	mutex_unlock(&vm->evict_mutex);
+	/* What cannot be had now is asked for again by who still needs it. */
+	atomic_long_set(&vm->reclaim_pages, 0);
+	dmem_evict_end(vm, flags);
 	dmem_trace_vm(vm, DMEM_VM_FIGURES);
-	if (want > 0)
+	if (dmem_evict_want(vm) > 0)
 		queue_delayed_work(dmem_wq, &vm->evict_work,
 				   msecs_to_jiffies(DMEM_EVICT_BACKOFF_MS));
 }
@@ -466,9 +495,10 @@ int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush)
 {
 	long regions = dmem_stat_read(vm, DMEM_STAT_REGIONS);
 	u64 before = dmem_stat_read(vm, DMEM_STAT_EVICTED_PAGES);
+	unsigned int flags;
 	long nr = 0;
 
-	if (mutex_lock_interruptible(&vm->evict_mutex))
+	if (dmem_evict_begin(vm, &flags))
 		return -EINTR;
 	while (dmem_deactivate_oldest(vm) && !signal_pending(current))
 		cond_resched();
@@ -476,7 +506,7 @@ int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush)
 		nr = dmem_evict_oldest(vm, DMEM_REGION_PAGES + 1, true);
 		cond_resched();
 	}
-	mutex_unlock(&vm->evict_mutex);
+	dmem_evict_end(vm, flags);
 	if (nr < 0)
 		return nr;
 	if (wait_event_interruptible(vm->free_wait, !atomic_long_read(&vm->nr_writeback)))

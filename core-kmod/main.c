@@ -11,9 +11,12 @@ static int __init dmem_init(void)
 	dmem_wq = alloc_workqueue("dmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!dmem_wq)
 		return -ENOMEM;
-	err = dmem_inode_cache_init();
+	err = dmem_reclaim_init();
 	if (err)
 		goto destroy_wq;
+	err = dmem_inode_cache_init();
+	if (err)
+		goto exit_reclaim;
 	err = dmem_policy_init();
 	if (err)
 		goto exit_inode_cache;
@@ -24,6 +27,8 @@ static int __init dmem_init(void)
 
 exit_inode_cache:
 	dmem_inode_cache_exit();
+exit_reclaim:
+	dmem_reclaim_exit();
 destroy_wq:
 	destroy_workqueue(dmem_wq);
 	return err;
@@ -33,6 +38,7 @@ static void __exit dmem_exit(void)
 {
 	unregister_filesystem(&dmem_fs_type);
 	dmem_inode_cache_exit();
+	dmem_reclaim_exit();
 	destroy_workqueue(dmem_wq);
 }
 

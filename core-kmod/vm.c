@@ -23,7 +23,7 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	struct dmem_vm *vm;
 	int err;
 
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL);
+	vm = dmem_reclaim_alloc_vm();
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 	vm->cpu = alloc_percpu(struct dmem_vm_cpu);
@@ -50,6 +50,7 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	mutex_init(&vm->evict_mutex);
 	INIT_DELAYED_WORK(&vm->evict_work, dmem_evict_work);
 	dmem_vm_set_limit(vm, 0);
+	dmem_reclaim_add(vm);
 
 	dmem_trace_vm(vm, DMEM_VM_CREATED);
 	return vm;
@@ -59,7 +60,7 @@ exit_regions:
 free_cpu:
 	free_percpu(vm->cpu);
 free_vm:
-	kfree(vm);
+	dmem_reclaim_free_vm(vm);
 	return ERR_PTR(err);
 }
 
@@ -84,6 +85,7 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	struct dmem_region *region;
 	u64 index;
 
+	dmem_reclaim_del(vm);
 	cancel_delayed_work_sync(&vm->evict_work);
 	for (index = 0; (region = dmem_region_next(vm, &index, U64_MAX)); index++)
 		wait_event(region->wait, !dmem_region_is_busy(region));
@@ -95,7 +97,7 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	dmem_budget_exit(vm);
 	dmem_fetch_exit(vm);
 	free_percpu(vm->cpu);
-	kfree(vm);
+	dmem_reclaim_free_vm(vm);
 }
 
 /* A region that holds pages must be on a list for the evictor to find it. */
