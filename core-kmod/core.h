@@ -57,12 +57,21 @@ enum dmem_page_state {
 /* One 2 MiB piece of VM memory, made at its first touch, kept until the file goes. */
 struct dmem_region {
 	struct dmem_vm *vm;
-	spinlock_t lock;			/* words, ident's counts, nr_held */
+	spinlock_t lock;			/* words, ident's counts, nr_held, reused */
 	struct dmem_region_ident ident;
 	u16 nr_held;				/* words with a page, those being fetched too */
 	u16 nr_inactive;			/* vm->evict_mutex */
-	enum { DMEM_LIST_NONE, DMEM_LIST_ACTIVE, DMEM_LIST_INACTIVE, DMEM_LIST_ISOLATED } list;
-	struct list_head lru;			/* with list: vm->lru_lock */
+	bool reused;				/* touched again since it was last deactivated */
+	enum dmem_list {
+		DMEM_LIST_FRESH,
+		DMEM_LIST_ACTIVE,
+		DMEM_LIST_INACTIVE,
+		DMEM_LISTS,
+		DMEM_LIST_NONE = DMEM_LISTS,
+		DMEM_LIST_ISOLATED,		/* the evictor has it in hand */
+	} list;
+	struct list_head lru;			/* with list and gone_at: vm->lru_lock */
+	u32 gone_at;				/* vm->nr_gone when its last page went; 0: never */
 	wait_queue_head_t wait;			/* for a page of it to leave FETCHING or INFLIGHT */
 	u64 *words;				/* DMEM_REGION_PAGES of them */
 	void *remote;				/* transport's: what the donor holds of it */
@@ -131,9 +140,11 @@ struct dmem_vm {
 	unsigned long stalled_since;		/* jiffies | 1 while faults wait in vain, else 0 */
 	wait_queue_head_t free_wait;
 
-	spinlock_t lru_lock;			/* both lists, and list and lru of regions */
-	struct list_head active;
-	struct list_head inactive;
+	spinlock_t lru_lock;			/* the lists, and list and lru of regions */
+	struct list_head lists[DMEM_LISTS];	/* newest first */
+	long nr_listed[DMEM_LISTS];		/* regions */
+	u32 nr_gone;				/* times that a region's last page went */
+	unsigned int deactivations;		/* evict_mutex */
 	struct mutex evict_mutex;		/* one evictor at a time */
 	struct delayed_work evict_work;
 	long nr_inactive;			/* pages; evict_mutex */
@@ -264,6 +275,7 @@ bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word);
 /* vm.c */
 struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name);
 void dmem_vm_destroy(struct dmem_vm *vm);
+void dmem_region_list(struct dmem_region *region, enum dmem_list list, bool oldest);
 void dmem_region_activate(struct dmem_region *region);
 u64 dmem_stat_read(struct dmem_vm *vm, enum dmem_stat stat);
 void dmem_trace_vm(struct dmem_vm *vm, enum dmem_vm_event event);

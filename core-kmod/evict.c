@@ -21,6 +21,13 @@ struct workqueue_struct *dmem_wq;
 
 /* Inactive pages wanted, as a part of the direct limit: time for a second chance. */
 #define DMEM_INACTIVE_DIVISOR	4
+/*
+ * Active regions are deactivated too, to see whether they still are: one in 64 when they are fewer
+ * than all others, else every other one. A scan of n times the direct limit so takes n / 32 of
+ * the active regions, if nobody touches them meanwhile.
+ */
+#define DMEM_ACTIVE_DIVISOR	64
+#define DMEM_ACTIVE_DIVISOR_MANY 2
 #define DMEM_EVICT_BACKOFF_MS	10
 
 /* One pass over part of a region: what becomes of its pages. */
@@ -42,15 +49,14 @@ void dmem_evict_kick(struct dmem_vm *vm)
 		queue_delayed_work(dmem_wq, &vm->evict_work, 0);
 }
 
-static struct dmem_region *dmem_list_isolate(struct dmem_vm *vm, struct list_head *list)
+static struct dmem_region *dmem_list_isolate(struct dmem_vm *vm, enum dmem_list list)
 {
 	struct dmem_region *region = NULL;
 
 	spin_lock_bh(&vm->lru_lock);
-	if (!list_empty(list)) {
-		region = list_last_entry(list, struct dmem_region, lru);
-		list_del_init(&region->lru);
-		region->list = DMEM_LIST_ISOLATED;
+	if (!list_empty(&vm->lists[list])) {
+		region = list_last_entry(&vm->lists[list], struct dmem_region, lru);
+		dmem_region_list(region, DMEM_LIST_ISOLATED, false);
 	}
 	spin_unlock_bh(&vm->lru_lock);
 	return region;
@@ -72,13 +78,14 @@ static void dmem_list_putback(struct dmem_region *region, bool inactive)
 	if (!region->nr_held) {
 		/* A punch may have been quicker: what was counted as inactive is gone. */
 		dmem_set_inactive(region, 0);
-		region->list = DMEM_LIST_NONE;
+		dmem_region_list(region, DMEM_LIST_NONE, false);
+		region->gone_at = ++vm->nr_gone;
 	} else if (inactive) {
-		region->list = DMEM_LIST_INACTIVE;
-		list_add(&region->lru, &vm->inactive);
+		dmem_region_list(region, DMEM_LIST_INACTIVE, false);
+	} else if (region->reused) {
+		dmem_region_list(region, DMEM_LIST_ACTIVE, false);
 	} else {
-		region->list = DMEM_LIST_ACTIVE;
-		list_add(&region->lru, &vm->active);
+		dmem_region_list(region, DMEM_LIST_FRESH, false);
 	}
 	spin_unlock(&region->lock);
 	spin_unlock_bh(&vm->lru_lock);
@@ -115,6 +122,7 @@ static void dmem_deactivate_region(struct dmem_region *region)
 		}
 		nr_inactive++;
 	}
+	region->reused = false;
 	spin_unlock_bh(&region->lock);
 
 	if (nr_unmapped)
@@ -385,7 +393,7 @@ static unsigned int dmem_count_unmapped(struct dmem_region *region)
 /* Evict from the region that has been inactive longest. 0 when there is none. */
 static long dmem_evict_oldest(struct dmem_vm *vm, long want, bool even_young)
 {
-	struct dmem_region *region = dmem_list_isolate(vm, &vm->inactive);
+	struct dmem_region *region = dmem_list_isolate(vm, DMEM_LIST_INACTIVE);
 	unsigned int left;
 	long nr;
 
@@ -397,8 +405,7 @@ static long dmem_evict_oldest(struct dmem_vm *vm, long want, bool even_young)
 	dmem_set_inactive(region, left);
 	if (left) {
 		spin_lock_bh(&vm->lru_lock);
-		region->list = DMEM_LIST_INACTIVE;
-		list_add_tail(&region->lru, &vm->inactive);
+		dmem_region_list(region, DMEM_LIST_INACTIVE, true);
 		spin_unlock_bh(&vm->lru_lock);
 	} else {
 		dmem_list_putback(region, false);
@@ -406,9 +413,24 @@ static long dmem_evict_oldest(struct dmem_vm *vm, long want, bool even_young)
 	return nr;
 }
 
+/* Which list gives up a region next; evict_mutex is held, the counts may change meanwhile. */
+static enum dmem_list dmem_list_to_shrink(struct dmem_vm *vm)
+{
+	long active = READ_ONCE(vm->nr_listed[DMEM_LIST_ACTIVE]);
+	long others = READ_ONCE(vm->nr_listed[DMEM_LIST_FRESH]) +
+		      READ_ONCE(vm->nr_listed[DMEM_LIST_INACTIVE]);
+
+	if (!READ_ONCE(vm->nr_listed[DMEM_LIST_FRESH]))
+		return DMEM_LIST_ACTIVE;
+	if (++vm->deactivations % (active > others ? DMEM_ACTIVE_DIVISOR_MANY :
+						     DMEM_ACTIVE_DIVISOR))
+		return DMEM_LIST_FRESH;
+	return active ? DMEM_LIST_ACTIVE : DMEM_LIST_FRESH;
+}
+
 static bool dmem_deactivate_oldest(struct dmem_vm *vm)
 {
-	struct dmem_region *region = dmem_list_isolate(vm, &vm->active);
+	struct dmem_region *region = dmem_list_isolate(vm, dmem_list_to_shrink(vm));
 
 	if (!region)
 		return false;

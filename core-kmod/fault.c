@@ -152,6 +152,8 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 	dmem_page_set(region, access->index,
 		      dmem_word(DMEM_PAGE_MAPPED, word & (DMEM_PAGE_COPY | DMEM_PAGE_INFLIGHT),
 				page));
+	if (state != DMEM_PAGE_MAPPED && !demanded && !prefetched)
+		region->reused = true;
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 

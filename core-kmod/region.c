@@ -80,7 +80,7 @@ static struct dmem_region *dmem_region_new(struct dmem_vm *vm, u32 index)
 	region->ident.index = index;
 	spin_lock_init(&region->lock);
 	init_waitqueue_head(&region->wait);
-	INIT_LIST_HEAD(&region->lru);
+	region->list = DMEM_LIST_NONE;
 	return region;
 }
 

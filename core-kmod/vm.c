@@ -21,6 +21,7 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 {
 	struct dmem_pool *pool = dmem_sb_pool(inode->i_sb);
 	struct dmem_vm *vm;
+	unsigned int i;
 	int err;
 
 	vm = dmem_reclaim_alloc_vm();
@@ -45,8 +46,8 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 
 	init_waitqueue_head(&vm->free_wait);
 	spin_lock_init(&vm->lru_lock);
-	INIT_LIST_HEAD(&vm->active);
-	INIT_LIST_HEAD(&vm->inactive);
+	for (i = 0; i < DMEM_LISTS; i++)
+		INIT_LIST_HEAD(&vm->lists[i]);
 	mutex_init(&vm->evict_mutex);
 	INIT_DELAYED_WORK(&vm->evict_work, dmem_evict_work);
 	dmem_vm_set_limit(vm, 0);
@@ -100,15 +101,41 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	dmem_reclaim_free_vm(vm);
 }
 
-/* A region that holds pages must be on a list for the evictor to find it. */
+/* Put a region on a list, as its newest or its oldest; vm->lru_lock is held. */
+void dmem_region_list(struct dmem_region *region, enum dmem_list list, bool oldest)
+{
+	struct dmem_vm *vm = region->vm;
+
+	lockdep_assert_held(&vm->lru_lock);
+	if (region->list < DMEM_LISTS) {
+		list_del(&region->lru);
+		vm->nr_listed[region->list]--;
+	}
+	region->list = list;
+	if (list < DMEM_LISTS) {
+		if (oldest)
+			list_add_tail(&region->lru, &vm->lists[list]);
+		else
+			list_add(&region->lru, &vm->lists[list]);
+		vm->nr_listed[list]++;
+	}
+}
+
+/*
+ * A region that holds pages must be on a list for the evictor to find it. One that comes back
+ * before as many others went as are active would have stayed if those were not there: it is as good
+ * as they are (refault distance, as in mm/workingset.c).
+ */
 void dmem_region_activate(struct dmem_region *region)
 {
 	struct dmem_vm *vm = region->vm;
 
 	spin_lock_bh(&vm->lru_lock);
 	if (region->list == DMEM_LIST_NONE) {
-		region->list = DMEM_LIST_ACTIVE;
-		list_add(&region->lru, &vm->active);
+		bool back = region->gone_at &&
+			    vm->nr_gone - region->gone_at < vm->nr_listed[DMEM_LIST_ACTIVE];
+
+		dmem_region_list(region, back ? DMEM_LIST_ACTIVE : DMEM_LIST_FRESH, false);
 	}
 	spin_unlock_bh(&vm->lru_lock);
 }
