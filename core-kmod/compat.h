@@ -6,6 +6,7 @@
 #ifndef DMEM_COMPAT_H
 #define DMEM_COMPAT_H
 
+#include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
@@ -24,6 +25,37 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #ifdef HAVE_ALLOC_PAGES_BULK_ARRAY
 #undef alloc_pages_bulk
 #define alloc_pages_bulk alloc_pages_bulk_array
+#endif
+
+#ifdef HAVE_INODE_JUST_DROP
+#define generic_delete_inode inode_just_drop
+#endif
+
+/* Files that live as dentries alone: pinned by a count of their own, or by a flag. */
+#ifdef HAVE_D_MAKE_PERSISTENT
+#define kill_litter_super kill_anon_super
+#else
+static inline void d_make_persistent(struct dentry *dentry, struct inode *inode)
+{
+	d_instantiate(dentry, inode);
+	dget(dentry);
+}
+#endif
+
+/* inode_operations.create: O_EXCL was an argument of its own. */
+#ifdef HAVE_CREATE_EXCL
+#define DMEM_CREATE_MODE umode_t mode, bool excl
+#else
+#define DMEM_CREATE_MODE umode_t mode
+#endif
+
+/* inode_operations.mkdir: it returned the error, not another dentry or an ERR_PTR(). */
+#ifdef HAVE_MKDIR_DENTRY
+typedef struct dentry *dmem_mkdir_t;
+#define dmem_mkdir_result(err) ERR_PTR(err)
+#else
+typedef int dmem_mkdir_t;
+#define dmem_mkdir_result(err) (err)
 #endif
 
 /* A callback of list_lru_walk...(): what stands between the item and the caller's argument. */

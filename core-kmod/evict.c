@@ -547,7 +547,7 @@ static bool dmem_release_local(struct dmem_region *region, unsigned int index, s
 
 	/* Faults that have the page in hand hold its lock: after this none of them is left. */
 	lock_page(page);
-	if (page_mapped(page))
+	if (folio_mapped(page_folio(page)))
 		dmem_unmap_pages(vm, dmem_region_first_page(region) + index, 1);
 	spin_lock_bh(&region->lock);
 	word = region->words[index];

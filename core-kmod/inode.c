@@ -242,14 +242,13 @@ static void dmem_dir_touch(struct inode *dir)
 }
 
 static int dmem_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		       umode_t mode, bool excl)
+		       DMEM_CREATE_MODE)
 {
 	struct inode *inode = dmem_file_new(dir, &dentry->d_name, mode);
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	d_instantiate(dentry, inode);
-	dget(dentry);
+	d_make_persistent(dentry, inode);
 	dmem_dir_touch(dir);
 	return 0;
 }
@@ -265,18 +264,17 @@ static int dmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 	return finish_open_simple(file, 0);
 }
 
-static int dmem_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode)
+static dmem_mkdir_t dmem_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			       umode_t mode)
 {
 	struct inode *inode = dmem_inode_new(dir->i_sb, dir, mode | S_IFDIR);
 
 	if (!inode)
-		return -ENOMEM;
-	d_instantiate(dentry, inode);
-	dget(dentry);
+		return dmem_mkdir_result(-ENOMEM);
+	d_make_persistent(dentry, inode);
 	inc_nlink(dir);
 	dmem_dir_touch(dir);
-	return 0;
+	return dmem_mkdir_result(0);
 }
 
 static const struct inode_operations dmem_dir_iops = {
