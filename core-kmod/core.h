@@ -107,6 +107,8 @@ enum dmem_stat {
 struct dmem_vm_cpu {
 	s64 stat[DMEM_STATS];
 	struct dmem_io *io;			/* for the next fetch of one page, or NULL */
+	unsigned int spin_vain;			/* times in a row that a fault spun in vain */
+	unsigned int spin_skips;		/* faults that did not even try */
 	unsigned int nr_stock;			/* with stock: preemption off */
 	struct page *stock[DMEM_STOCK_PAGES];	/* charged, for the next faults here */
 };

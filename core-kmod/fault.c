@@ -24,6 +24,15 @@ struct dmem_access {
 	bool is_zero;		/* the page's content */
 };
 
+/*
+ * To sleep and be woken, or to have KVM run something else and come back, costs more than a near
+ * donor takes: a fault spins for its page first, up to this long. In vain it spins half as long the
+ * next time; at the end it tries again once in so many faults.
+ */
+#define DMEM_SPIN_MAX_NS	20000
+#define DMEM_SPIN_VAIN_MAX	4
+#define DMEM_SPIN_RETRY		256
+
 /* What a step says: an answer for the mm core, or: look at the word again. */
 #define DMEM_FAULT_AGAIN	((__force vm_fault_t)0)
 
@@ -64,6 +73,32 @@ static void dmem_wait_page(struct dmem_region *region, unsigned int index, unsig
 	(void)wait_event_state(region->wait, !dmem_page_is_busy(region, index), state);
 }
 
+/* Wait for a page on its way as long as it pays; true when it is there. The counts may race. */
+static bool dmem_spin_page(struct dmem_access *access)
+{
+	struct dmem_vm_cpu __percpu *cpu = access->vm->cpu;
+	unsigned int vain = this_cpu_read(cpu->spin_vain);
+	u64 start_ns;
+
+	if (vain >= DMEM_SPIN_VAIN_MAX) {
+		if (this_cpu_inc_return(cpu->spin_skips) % DMEM_SPIN_RETRY)
+			return false;
+		vain = 0;
+	}
+	start_ns = ktime_get_ns();
+	while (dmem_page_is_busy(access->region, access->index)) {
+		if (need_resched())
+			return false;
+		if (ktime_get_ns() - start_ns > DMEM_SPIN_MAX_NS >> vain) {
+			this_cpu_inc(cpu->spin_vain);
+			return false;
+		}
+		cpu_relax();
+	}
+	this_cpu_write(cpu->spin_vain, 0);
+	return true;
+}
+
 /* For the evictor; in slices, so that a fault that waits in vain gets to say so. */
 static void dmem_wait_free(struct dmem_vm *vm, unsigned int state)
 {
@@ -78,8 +113,8 @@ static void dmem_wait_free(struct dmem_vm *vm, unsigned int state)
  * @access: its page is on its way, or, with @for_free, there is no budget for it
  * @for_free: what to wait for
  *
- * Return: VM_FAULT_RETRY, or DMEM_FAULT_AGAIN when the locks could not be dropped and the
- * wait is over.
+ * Return: VM_FAULT_RETRY, or DMEM_FAULT_AGAIN when the locks were not dropped and the wait is
+ * over.
  */
 static vm_fault_t dmem_fault_wait(struct dmem_access *access, bool for_free)
 {
@@ -88,6 +123,8 @@ static vm_fault_t dmem_fault_wait(struct dmem_access *access, bool for_free)
 	bool unlock = vmf->flags & FAULT_FLAG_ALLOW_RETRY;
 	struct file *file = NULL;
 
+	if (!for_free && dmem_spin_page(access))
+		return DMEM_FAULT_AGAIN;
 	if (unlock)
 		dmem_stat_add(access->vm, DMEM_STAT_RETRIES, 1);
 	if (unlock && vmf->flags & FAULT_FLAG_RETRY_NOWAIT)

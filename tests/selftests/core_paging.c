@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -469,6 +470,43 @@ static void test_sparse_terabyte(void)
 	munmap(map, 1L << 40);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000UL + now.tv_nsec;
+}
+
+/* What is never touched costs next to nothing: neither time nor memory. */
+static void test_terabytes(void)
+{
+	enum { FILES = 16 };
+	uint64_t best_ns = UINT64_MAX;
+	struct sysinfo before, after;
+	int fds[FILES];
+	long bytes;
+
+	pool_mount("donor=local:32T,direct=16M");
+	sysinfo(&before);
+	for (unsigned int i = 0; i < FILES; i++) {
+		uint64_t start_ns = now_ns(), ns;
+		char name[16];
+
+		snprintf(name, sizeof(name), "vm%u", i);
+		fds[i] = vm_create(name, 1L << 40);
+		ns = now_ns() - start_ns;
+		best_ns = ns < best_ns ? ns : best_ns;
+	}
+	sysinfo(&after);
+	bytes = (long)(before.freeram - after.freeram) * before.mem_unit / FILES;
+	printf("# a file of 1 TiB: %lu us at best, %ld KiB of memory\n", best_ns / 1000, bytes >> 10);
+	CHECK(best_ns < 10000000UL * slowness());
+	CHECK(bytes < (long)MIB);
+	for (unsigned int i = 0; i < FILES; i++)
+		close(fds[i]);
+}
+
 static const struct test tests[] = {
 	{ "order-0", test_order0 },
 	{ "order-4", test_order4 },
@@ -487,6 +525,7 @@ static const struct test tests[] = {
 	{ "pinned", test_pinned },
 	{ "fork-and-kill", test_fork_and_kill },
 	{ "sparse-terabyte", test_sparse_terabyte },
+	{ "terabytes", test_terabytes },
 	{}
 };
 
