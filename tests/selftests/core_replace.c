@@ -31,28 +31,29 @@ static unsigned int read_regions(int fd, volatile char *map, uint64_t first, uin
 	return 100 * (vm_get(fd).fetched_pages - before) / (nr * REGION_PAGES);
 }
 
-/* The hot regions are read again and again while other memory comes and goes. */
-static void warm_up(int fd, volatile char *map, uint64_t hot, uint64_t nr_hot, unsigned int rounds)
+/* A file whose first regions are hot: read again and again while other memory comes and goes. */
+static int make_hot(char **map)
 {
 	uint64_t other = HOT_REGIONS + SCAN_REGIONS;
+	int fd;
 
-	for (unsigned int i = 0; i < rounds; i++) {
-		read_regions(fd, map, hot, nr_hot);
-		read_regions(fd, map, other + i % OTHER_REGIONS, 1);
+	pool_mount("donor=local:256M,direct=32M,order=0");
+	fd = vm_create("vm", VM_BYTES);
+	*map = vm_map(fd, VM_BYTES);
+	write_regions(*map, VM_REGIONS);
+	for (unsigned int i = 0; i < 3 * DIRECT_REGIONS; i++) {
+		read_regions(fd, *map, 0, HOT_REGIONS);
+		read_regions(fd, *map, other + i % OTHER_REGIONS, 1);
 	}
+	return fd;
 }
 
 static void test_scan(void)
 {
 	unsigned int before, scanned, after, again;
 	char *map;
-	int fd;
+	int fd = make_hot(&map);
 
-	pool_mount("donor=local:256M,direct=32M,order=0");
-	fd = vm_create("vm", VM_BYTES);
-	map = vm_map(fd, VM_BYTES);
-	write_regions(map, VM_REGIONS);
-	warm_up(fd, map, 0, HOT_REGIONS, 3 * DIRECT_REGIONS);
 	before = read_regions(fd, map, 0, HOT_REGIONS);
 	scanned = read_regions(fd, map, HOT_REGIONS, SCAN_REGIONS);
 	after = read_regions(fd, map, 0, HOT_REGIONS);
@@ -72,13 +73,8 @@ static void test_phase(void)
 	uint64_t hot = HOT_REGIONS, nr = DIRECT_REGIONS - 4;
 	unsigned int first, last;
 	char *map;
-	int fd;
+	int fd = make_hot(&map);
 
-	pool_mount("donor=local:256M,direct=32M,order=0");
-	fd = vm_create("vm", VM_BYTES);
-	map = vm_map(fd, VM_BYTES);
-	write_regions(map, VM_REGIONS);
-	warm_up(fd, map, 0, HOT_REGIONS, 3 * DIRECT_REGIONS);
 	first = read_regions(fd, map, hot, nr);
 	for (unsigned int i = 0; i < 16; i++)
 		last = read_regions(fd, map, hot, nr);
