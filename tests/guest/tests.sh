@@ -51,6 +51,17 @@ figure() {
 	"$top/out/dmemctl" show --json "$1" | sed -n "s/^ *\"$2\": \([0-9]*\),*\$/\1/p"
 }
 
+# within SECONDS COMMAND...: the command comes true by then.
+within() {
+	local tries=$(($1 * 5))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
 # Without a disturbance the first touch of memory is all that a small guest would show.
 control() {
 	guest control memfd --work dirty --disturb clear_refs
@@ -85,22 +96,25 @@ directory() {
 	end_pool
 }
 
+# fetches PROCESS: it is well under way, or over.
+fetches() {
+	local fetched
+	kill -0 "$1" 2>/dev/null || return 0
+	fetched=$(figure /run/dmem/vm fetched_pages 2>/dev/null) && [ "${fetched:-0}" -ge 50 ]
+}
+
 # kill -9 in the middle of fetches: the pool goes away cleanly.
 killed() {
 	pool "direct=72M,latency_ns=200000" || return 1
 	guest killed /run/dmem/vm --work pattern --pattern-bytes $((80 << 20)) \
 		--pidfile "$out/pid" 2>/dev/null &
-	local run=$! tries=300
-	while [ "$tries" -gt 0 ] && [ "$(figure /run/dmem/vm fetched_pages 2>/dev/null)" -lt 50 ] \
-		2>/dev/null || [ ! -e /run/dmem/vm ]; do
-		sleep 0.2
-		tries=$((tries - 1))
-		kill -0 "$run" 2>/dev/null || break
-	done
-	echo "# killed after $(figure /run/dmem/vm fetched_pages) pages were fetched"
+	local run=$! fetched
+	within 400 fetches "$run"
+	fetched=$(figure /run/dmem/vm fetched_pages)
 	kill -KILL "$(cat "$out/pid")"
+	echo "# killed after $fetched pages were fetched"
 	wait "$run" && return 1
-	[ "$tries" -gt 0 ] || return 1
+	[ "$fetched" -ge 50 ] || return 1
 	"$top/out/dmemctl" remove /run/dmem/vm >/dev/null && end_pool
 }
 
@@ -116,17 +130,6 @@ meanwhile() {
 # What a VM's memory takes, here and at the donor.
 used() {
 	echo $(($(figure /run/dmem/vm direct_bytes) + $(figure /run/dmem/vm remote_bytes)))
-}
-
-# within SECONDS COMMAND...: the command comes true by then.
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.2
-	done
 }
 
 said() {
