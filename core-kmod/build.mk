@@ -9,3 +9,9 @@ kmod:
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/core-kmod" W=1 KCFLAGS=-Werror modules
 	@objdump -h core-kmod/dmem.ko | grep -q '\.BTF' || \
 		{ echo "make: core-kmod/dmem.ko has no BTF (is pahole installed?)" >&2; rm -f core-kmod/dmem.ko; exit 1; }
+
+.PHONY: kmod-newest
+#: make kmod-newest    dmem.ko for the newest kernel of Debian 13's backports, as a check (root)
+kmod-newest:
+	@tools/deps.sh
+	@tools/kmod-newest.sh

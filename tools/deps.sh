@@ -115,13 +115,7 @@ else
 	exit 1
 fi
 
-mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-	awk -v release="$VERSION_CODENAME" '$1 == release { print $2; exit }')
-if [ -z "$mirror" ]; then
-	echo "deps: the machine's apt sources have no mirror of $VERSION_CODENAME to take" \
-		"the packages from" >&2
-	exit 1
-fi
+mirror=$("$here/mirror.sh")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -41,24 +41,5 @@ if [ -e "$root/.done" ]; then
 	[ -e "$root/.mended" ] || mend
 	exit 0
 fi
-rm -rf "$root" "$root.tmp"
-log=$DMEM_CACHE/qemu11.log
-fail() {
-	tail -n 20 "$log" >&2
-	echo "deps: QEMU 11 could not be installed into $root: $1; see $log" >&2
-	exit 1
-}
-debootstrap --variant=minbase --include=ca-certificates \
-	--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-	trixie "$root.tmp" "$mirror" >"$log" 2>&1 </dev/null || fail "debootstrap failed"
-echo "deb $mirror trixie-backports main" >"$root.tmp/etc/apt/sources.list.d/backports.list"
-# The machine's own way to the network (proxies, certificates) holds inside too.
-cp /etc/resolv.conf /etc/hosts "$root.tmp/etc/"
-chroot "$root.tmp" apt-get -q update >>"$log" 2>&1 </dev/null || fail "apt-get update failed"
-chroot "$root.tmp" env DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends \
-	-t trixie-backports install qemu-system-x86 seabios >>"$log" 2>&1 </dev/null ||
-	fail "apt-get install failed"
-chroot "$root.tmp" apt-get clean
-touch "$root.tmp/.done"
-mv "$root.tmp" "$root"
+"$here/trixie.sh" "$root" "$mirror" qemu-system-x86 seabios
 mend
