@@ -128,6 +128,8 @@ static long inject_end(unsigned int injector)
 
 static void need_injection(void)
 {
+	/* It warns of each of its own allocations that fails, with a stack. */
+	put_text("/proc/sys/vm/mem_profiling", "0");
 	if (access(DEBUGFS "/failslab", F_OK))
 		mount("none", DEBUGFS, "debugfs", 0, NULL);
 	for (unsigned int i = 0; i < 2; i++) {
