@@ -160,7 +160,7 @@ const struct bench_micro *bench_find_micro(const struct bench *bench, const char
 const struct bench_macro *bench_find_macro(const struct bench *bench, const char *workload,
 					   const char *policy, int direct_pct);
 
-/** bench_footprint_bytes - what its workload uses: as the footprint run found, else as this one did */
+/** bench_footprint_bytes - what its workload uses, as the footprint run found, else this one */
 double bench_footprint_bytes(const struct bench *bench, const struct bench_macro *macro);
 
 /**

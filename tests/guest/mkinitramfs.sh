@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Makes the test guest's initramfs from this machine's busybox-static and redis, the balloon's driver,
-# statically linked programs of the tests and tests/guest/init. Runs on the build machine, as any user. Usage:
+# Makes the test guest's initramfs from this machine's busybox-static and redis, the balloon's
+# driver, statically linked programs of the tests and tests/guest/init. Runs on the build machine,
+# as any user. Usage:
 #   mkinitramfs.sh OUT.cpio.gz PROGRAM...
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

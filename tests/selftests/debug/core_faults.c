@@ -2,10 +2,11 @@
 /*
  * core_faults.c - allocations that fail: nothing written is lost, nothing hangs, nothing is left.
  *
- * Needs a kernel with failslab and fail_page_alloc (tests/debug.config). The sweep makes them fail at random and at rising rates under paging threads: in half of the runs
- * for whatever those threads allocate, page tables too, in the other half for whatever is
- * allocated with dmem.ko on the stack, which reaches the evictor's worker. The other tests fail
- * the first, second, third ... allocation of a system call until there is none left to fail.
+ * Needs a kernel with failslab and fail_page_alloc (tests/debug.config). The sweep makes them fail
+ * at random and at rising rates under paging threads: in half of the runs for whatever those
+ * threads allocate, page tables too, in the other half for whatever is allocated with dmem.ko on
+ * the stack, which reaches the evictor's worker. The other tests fail the first, second, third ...
+ * allocation of a system call until there is none left to fail.
  */
 #include <pthread.h>
 #include <setjmp.h>
