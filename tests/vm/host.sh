@@ -107,6 +107,8 @@ elif [ -n "$aftermath" ]; then
 elif [ ! -e "$work/status" ]; then
 	status=125 say="the host kernel died"
 	[ "$boot" -eq 124 ] || [ "$boot" -eq 137 ] && status=124 say="time over: $limit s, the host hung"
+elif [ -n "$debug" ] && [ ! -e "$work/dmesg" ]; then
+	status=125 say="the look at what the host kernel found did not end in $limit s"
 else
 	status=$(cat "$work/status") say=
 	[ "$status" -ne 137 ] || status=124
