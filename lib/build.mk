@@ -2,6 +2,8 @@
 # libdmem: what the tools share. Whoever links it names $(LIBDMEM) before $(LIBS).
 LIBDMEM := $(O)/libdmem.a
 LIBS := -ljson-c -lbpf -lelf -lz
+# Who uses wire.h links this too.
+WIRE_LIBS := -lnettle
 
 LIBDMEM_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c)) $(O)/obj/lib/policy.o
 

@@ -39,7 +39,7 @@ $(O)/stress: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/stress/*.c)) $(LIBDMEM
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
 		$(BENCH_REPORT_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lcmocka $(LIBS)
+	$(CC) -o $@ $^ -lcmocka $(WIRE_LIBS) $(LIBS)
 
 $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
