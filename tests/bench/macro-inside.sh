@@ -177,14 +177,17 @@ read_mappings() {
 	[ "$found" -eq 1 ] || fail "$found mappings of QEMU have the size of guest memory"
 }
 
-# --- What guest memory is: for each kind _start, _ready, _begin, _figures, _check, _stop ------
-# _figures sets remote_pages (so far), resident_bytes, and extra (members for the result).
+# --- What guest memory is: for each kind _start, _free, _bound, _begin, _figures, _check, _stop
+# _free lets all of it be local, while a workload loads; _bound puts the limit in force. _figures sets remote_pages (so far), resident_bytes, and extra (members for the result).
 
 plain_start() {
 	object=memory-backend-ram,id=mem,size=${memory_mib}M,share=off
 	launch=()
 }
-plain_ready() {
+plain_free() {
+	:
+}
+plain_bound() {
 	:
 }
 plain_begin() {
@@ -233,12 +236,14 @@ dmem_figure() {
 	[[ $json =~ \"$1\":\ *([0-9]+) ]] || fail "dmemctl show has no $1"
 	figure=${BASH_REMATCH[1]}
 }
-dmem_ready() {
+# What earlier workloads left is no part of a footprint.
+dmem_free() {
+	dmemctl set --direct 100% "$vm" >/dev/null
+	[ "$kind" != footprint ] || dmemctl flush "$vm" >/dev/null
+}
+dmem_bound() {
 	local order=0
-	if [ "$kind" = footprint ]; then
-		dmemctl flush "$vm" >/dev/null
-		return
-	fi
+	[ "$kind" != footprint ] || return 0
 	[ "$kind" != static ] || order=${policy#static-}
 	dmemctl set --direct "$limit_bytes" --order "$order" "$vm" >/dev/null
 	for _ in {1..1000}; do
@@ -322,8 +327,11 @@ swap_set_limit() {
 	memory_max=$((limit_bytes + beside))
 	echo "$memory_max" >"$cgroup/memory.max"
 }
+swap_free() {
+	echo max >"$cgroup/memory.max"
+}
 # Twice, because what QEMU does not use of its own leaves with the first.
-swap_ready() {
+swap_bound() {
 	swap_set_limit
 	swap_set_limit
 }
@@ -370,7 +378,10 @@ uffd_figure() {
 	[[ $answer =~ (^| )$1=([0-9]+) ]] || fail "the pager does not say $1: $answer"
 	figure=${BASH_REMATCH[2]}
 }
-uffd_ready() {
+uffd_free() {
+	uffd_ask "limit $((memory_mib << 20))"
+}
+uffd_bound() {
 	uffd_ask "limit $limit_bytes"
 }
 uffd_begin() {
@@ -447,9 +458,14 @@ run_workload() {
 	fi
 	tell "run $name"
 	expect "ready $name"
-	"${backing}_ready"
+	"${backing}_free"
 	tell go
 	hear
+	if [ "$line" = "loaded $name" ]; then
+		"${backing}_bound"
+		tell go
+		hear
+	fi
 	if [ "$line" = "start $name" ]; then
 		"${backing}_begin"
 		when=start

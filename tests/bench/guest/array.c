@@ -61,6 +61,7 @@ static void run_stream(struct arrays *arrays)
 {
 	uint64_t start_ns, end_ns, checksum;
 
+	control_loaded("stream");
 	stream_pass(arrays);
 	start_ns = control_start("stream");
 	for (unsigned int pass = 0; pass < STREAM_PASSES; pass++)
@@ -74,6 +75,7 @@ static void run_random(struct arrays *arrays, unsigned int scale)
 {
 	uint64_t start_ns, end_ns, state = SEED, checksum;
 
+	control_loaded("random");
 	random_visits(arrays, &state, RANDOM_VISITS / 8);
 	start_ns = control_start("random");
 	checksum = random_visits(arrays, &state, scale * RANDOM_VISITS);

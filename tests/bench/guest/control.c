@@ -52,15 +52,25 @@ static void read_line(char *line, size_t size)
 	line[length] = '\0';
 }
 
-uint64_t control_start(const char *name)
+static void say_and_wait(const char *what, const char *name)
 {
 	char line[64];
 
-	if (dprintf(CONTROL_FD, "start %s\n", name) < 0)
+	if (dprintf(CONTROL_FD, "%s %s\n", what, name) < 0)
 		control_die("the control channel cannot be written");
 	read_line(line, sizeof(line));
 	if (strcmp(line, "go"))
 		control_die("the host said %s instead of go", line);
+}
+
+void control_loaded(const char *name)
+{
+	say_and_wait("loaded", name);
+}
+
+uint64_t control_start(const char *name)
+{
+	say_and_wait("start", name);
 	return control_now_ns();
 }
 

@@ -24,7 +24,15 @@ void control_die(const char *format, ...);
 unsigned int control_scale(const char *text);
 
 /**
- * control_start() - setup and warm-up are done: tell the host, wait for its go
+ * control_loaded() - what the workload works on is in memory: tell the host, wait for its go
+ * @name: the workload
+ *
+ * Until here all memory may be local; what comes next finds the configuration's limit in force.
+ */
+void control_loaded(const char *name);
+
+/**
+ * control_start() - the warm-up is done: tell the host, wait for its go
  * @name: the workload
  *
  * Talks on descriptor 3, the control channel that init opened.

@@ -234,6 +234,7 @@ int main(int argc, char **argv)
 	weigh_ranks(&load);
 	connect_server(&load, argv[2]);
 	set_all_keys(&load);
+	control_loaded(load.protocol->name);
 	run_batches(&load, WARM_UP_BATCHES);
 
 	load.checksum = 0;

@@ -7,7 +7,8 @@
 # The guest works through commands on its second serial line (/dev/ttyS1), a line each:
 #   guest: boot                once, when init is ready
 #   host:  run NAME | end
-#   guest: ready NAME          host: go     then setup and warm-up
+#   guest: ready NAME          host: go     then setup, with all memory local
+#   guest: loaded NAME         host: go     then warm-up, within the limit
 #   guest: start NAME          host: go     then the timed section
 #   guest: done NAME ns=DECIMAL checksum=HEX | fail NAME REASON
 #   guest: idle NAME           nothing of it is left; the next command may come

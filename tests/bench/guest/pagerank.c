@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 		control_die("usage: pagerank SCALE");
 	make_graph(&graph, NODES * control_scale(argv[1]));
 	make_ranks(&graph, &ranks);
+	control_loaded("pagerank");
 	iterate(&graph, &ranks);
 
 	start_ns = control_start("pagerank");

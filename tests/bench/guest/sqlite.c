@@ -172,6 +172,7 @@ int main(int argc, char **argv)
 		control_die("usage: sqlite SCALE");
 	scale = control_scale(argv[1]);
 	make_database(&database, scale);
+	control_loaded("sqlite");
 	query(&database, database.join);
 	run_queries(&database, CUSTOMER_QUERIES / WARM_UP_PART, PURCHASE_QUERIES / WARM_UP_PART);
 

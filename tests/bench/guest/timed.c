@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		control_die("usage: timed NAME COMMAND [ARGUMENT...]");
+	control_loaded(argv[1]);
 	run_command(argv + 2);
 	start_ns = control_start(argv[1]);
 	run_command(argv + 2);
