@@ -46,6 +46,7 @@ struct bench_macro {
 	/* report_compute.c's: */
 	const struct bench_macro *local;	/* the all-local run it is measured against */
 	double slowdown_pct;
+	bool is_cut;			/* it was given up: ns is the least that it takes */
 	bool rejected;
 };
 
@@ -176,13 +177,16 @@ bool bench_target_value(const struct bench *bench, const struct bench_target *ta
  */
 size_t bench_mean(const struct bench *bench, const char *policy, int direct_pct, double *mean);
 
+/** bench_mean_is_cut - whether one of the mean's workloads was cut: the mean is the least it is */
+bool bench_mean_is_cut(const struct bench *bench, const char *policy, int direct_pct);
+
 /** bench_best_static - the static order with which a workload was fastest, or NULL */
 const struct bench_macro *bench_best_static(const struct bench *bench, const char *workload,
 					    int direct_pct);
 
 /**
  * bench_auto_loss - what auto lost to the best static order, in per cent of the all-local time
- * Return: false where one of the two was not measured.
+ * Return: false where one of the two was not measured, or cut.
  */
 bool bench_auto_loss(const struct bench *bench, const char *workload, int direct_pct,
 		     double *loss_pct);

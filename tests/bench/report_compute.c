@@ -275,6 +275,18 @@ size_t bench_mean(const struct bench *bench, const char *policy, int direct_pct,
 	return nr;
 }
 
+bool bench_mean_is_cut(const struct bench *bench, const char *policy, int direct_pct)
+{
+	for (size_t i = 0; i < bench->nr_macro; i++) {
+		const struct bench_macro *macro = &bench->macro[i];
+
+		if (macro->is_cut && bench_is_in_mean(macro->workload) &&
+		    find_good(bench, macro->workload, policy, direct_pct) == macro)
+			return true;
+	}
+	return false;
+}
+
 const struct bench_macro *bench_best_static(const struct bench *bench, const char *workload,
 					    int direct_pct)
 {
@@ -298,7 +310,7 @@ bool bench_auto_loss(const struct bench *bench, const char *workload, int direct
 	const struct bench_macro *best = bench_best_static(bench, workload, direct_pct);
 	const struct bench_macro *tuned = find_good(bench, workload, "auto", direct_pct);
 
-	if (!best || !tuned)
+	if (!best || !tuned || best->is_cut || tuned->is_cut)
 		return false;
 	*loss_pct = tuned->slowdown_pct - best->slowdown_pct;
 	return true;

@@ -132,6 +132,7 @@ static void put_means(const struct bench *bench, struct json_object *means, int 
 			continue;
 		of = get_share(get_object(means, policies[i]), share);
 		put_number(of, "slowdown_pct", mean);
+		put_bool(of, "cut", bench_mean_is_cut(bench, policies[i], share));
 		put_count(of, "workloads", nr);
 	}
 	free(policies);

@@ -288,7 +288,8 @@ static void macro_cell(const struct bench *bench, struct bench_table *table,
 	}
 	/* As old as the older of the two that it is made from. */
 	run = macro->run < macro->local->run ? macro->run : macro->local->run;
-	bench_cell(table, "%.1f%s", macro->slowdown_pct, run_mark(bench, "macro", run));
+	bench_cell(table, "%s%.1f%s", macro->is_cut ? "> " : "", macro->slowdown_pct,
+		   run_mark(bench, "macro", run));
 }
 
 static void local_cells(const struct bench *bench, struct bench_table *table,
@@ -316,7 +317,8 @@ static void macro_row(const struct bench *bench, struct bench_table *table, cons
 	for (size_t i = 0; i < nr; i++)
 		macro_cell(bench, table, bench_find_macro(bench, workload, policies[i], share));
 	if (best)
-		bench_cell(table, "%s: %.1f", best->policy, best->slowdown_pct);
+		bench_cell(table, "%s: %s%.1f", best->policy, best->is_cut ? "> " : "",
+			   best->slowdown_pct);
 	else
 		bench_cell(table, "-");
 	if (bench_auto_loss(bench, workload, share, &loss))
@@ -326,14 +328,17 @@ static void macro_row(const struct bench *bench, struct bench_table *table, cons
 }
 
 /* A mean over fewer workloads than the table has says so. */
-static void mean_cell(struct bench_table *table, double mean, size_t over, size_t rows)
+static void mean_cell(struct bench_table *table, double mean, bool is_cut, size_t over,
+		      size_t rows)
 {
+	const char *least = is_cut ? "> " : "";
+
 	if (!over)
 		bench_cell(table, "-");
 	else if (over < rows)
-		bench_cell(table, "%.1f (%zu of %zu)", mean, over, rows);
+		bench_cell(table, "%s%.1f (%zu of %zu)", least, mean, over, rows);
 	else
-		bench_cell(table, "%.1f", mean);
+		bench_cell(table, "%s%.1f", least, mean);
 }
 
 static void mean_row(const struct bench *bench, struct bench_table *table, size_t rows,
@@ -347,11 +352,11 @@ static void mean_row(const struct bench *bench, struct bench_table *table, size_
 	bench_cell(table, "%s", "");
 	for (size_t i = 0; i < nr; i++) {
 		over = bench_mean(bench, policies[i], share, &mean);
-		mean_cell(table, mean, over, rows);
+		mean_cell(table, mean, bench_mean_is_cut(bench, policies[i], share), over, rows);
 	}
 	over = bench_mean_best(bench, share, &mean, &loss);
-	mean_cell(table, mean, over, rows);
-	mean_cell(table, loss, over, rows);
+	mean_cell(table, mean, false, over, rows);
+	mean_cell(table, loss, false, over, rows);
 }
 
 /* The workloads of the mean, the mean, then those that are kept out of it. */

@@ -141,6 +141,7 @@ static bool parse_macro(struct json_object *line, struct bench_macro *macro, cha
 	macro->limit_bytes = limit;
 	macro->resident_bytes = resident;
 	macro->remote_pages = remote;
+	macro->is_cut = json_object_get_boolean(json_object_object_get(line, "cut"));
 	return true;
 }
 

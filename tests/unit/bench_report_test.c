@@ -34,6 +34,8 @@
 	", \"checksum\": \"" checksum "\"}\n"
 #define LOCAL(workload, ns)		CELL(workload, "local", 100, ns, 0, 1000000, 0, "c0ffee")
 #define PAGED(workload, policy, ns)	CELL(workload, policy, 50, ns, 500000, 500000, 7, "c0ffee")
+#define CUT(workload, policy, ns) \
+	CELL(workload, policy, 50, ns, 500000, 500000, 7, "c0ffee\", \"cut\": true, \"x\": \"")
 
 static void read_run(struct bench *bench, const char *text, const char *name)
 {
@@ -119,6 +121,35 @@ static void test_best_static_and_loss(void **state)
 	assert_int_equal(bench_mean_best(&bench, 50, &best, &loss), 2);
 	assert_near(best, 12);
 	assert_near(loss, 1.5);
+	bench_free(&bench);
+}
+
+/* What was cut is a bound, which the mean inherits, and tells nothing of a loss. */
+static void test_cut_is_a_bound(void **state)
+{
+	struct bench bench = compute(MACRO_RUN LOCAL("redis", 1000) LOCAL("sort", 1000)
+				     PAGED("redis", "static-0", 1100) PAGED("sort", "static-0", 1300)
+				     CUT("redis", "static-9", 10000) PAGED("sort", "static-9", 1200)
+				     CUT("redis", "auto", 10000) PAGED("sort", "auto", 1250));
+	double mean, loss;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_clean(&bench);
+	assert_int_equal(bench_mean(&bench, "static-9", 50, &mean), 2);
+	assert_near(mean, 460);
+	assert_true(bench_mean_is_cut(&bench, "static-9", 50));
+	assert_false(bench_mean_is_cut(&bench, "static-0", 50));
+	assert_string_equal(bench_best_static(&bench, "redis", 50)->policy, "static-0");
+	assert_false(bench_auto_loss(&bench, "redis", 50, &loss));
+	assert_true(bench_auto_loss(&bench, "sort", 50, &loss));
+	bench_write_markdown(&bench, out, 1);
+	fclose(out);
+	assert_non_null(strstr(text, "> 900.0"));
+	assert_non_null(strstr(text, "> 460.0"));
+	free(text);
 	bench_free(&bench);
 }
 
@@ -322,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slowdown_and_means),
 		cmocka_unit_test(test_best_static_and_loss),
+		cmocka_unit_test(test_cut_is_a_bound),
 		cmocka_unit_test(test_rejected_is_left_out),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_refuses_results),
