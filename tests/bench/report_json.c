@@ -161,6 +161,7 @@ static void put_best(const struct bench *bench, struct json_object *all, int sha
 		of = get_share(get_object(all, workloads[i]), share);
 		put_text(of, "policy", best->policy);
 		put_number(of, "slowdown_pct", best->slowdown_pct);
+		put_bool(of, "cut", best->is_cut);
 		if (bench_auto_loss(bench, workloads[i], share, &loss))
 			put_number(of, "auto_loss_pct", loss);
 	}
