@@ -41,12 +41,12 @@ struct bench_macro {
 	const char *workload, *policy, *checksum;
 	int direct_pct;
 	__s64 ns, footprint_bytes, limit_bytes, resident_bytes, remote_pages;
+	bool is_cut;			/* it was given up: ns is the least that it takes */
 	char *where;			/* file and line */
 	size_t run;
 	/* report_compute.c's: */
 	const struct bench_macro *local;	/* the all-local run it is measured against */
 	double slowdown_pct;
-	bool is_cut;			/* it was given up: ns is the least that it takes */
 	bool rejected;
 };
 

@@ -256,18 +256,21 @@ bool bench_target_value(const struct bench *bench, const struct bench_target *ta
 	return true;
 }
 
+static bool is_of_mean(const struct bench_macro *macro, const char *policy, int direct_pct)
+{
+	return macro->direct_pct == direct_pct && !strcmp(macro->policy, policy) &&
+	       !macro->rejected && macro->local && bench_is_in_mean(macro->workload);
+}
+
 size_t bench_mean(const struct bench *bench, const char *policy, int direct_pct, double *mean)
 {
 	double sum = 0;
 	size_t nr = 0;
 
 	for (size_t i = 0; i < bench->nr_macro; i++) {
-		const struct bench_macro *macro = &bench->macro[i];
-
-		if (macro->direct_pct != direct_pct || strcmp(macro->policy, policy) ||
-		    macro->rejected || !macro->local || !bench_is_in_mean(macro->workload))
+		if (!is_of_mean(&bench->macro[i], policy, direct_pct))
 			continue;
-		sum += macro->slowdown_pct;
+		sum += bench->macro[i].slowdown_pct;
 		nr++;
 	}
 	if (nr)
@@ -277,13 +280,9 @@ size_t bench_mean(const struct bench *bench, const char *policy, int direct_pct,
 
 bool bench_mean_is_cut(const struct bench *bench, const char *policy, int direct_pct)
 {
-	for (size_t i = 0; i < bench->nr_macro; i++) {
-		const struct bench_macro *macro = &bench->macro[i];
-
-		if (macro->is_cut && bench_is_in_mean(macro->workload) &&
-		    find_good(bench, macro->workload, policy, direct_pct) == macro)
+	for (size_t i = 0; i < bench->nr_macro; i++)
+		if (bench->macro[i].is_cut && is_of_mean(&bench->macro[i], policy, direct_pct))
 			return true;
-	}
 	return false;
 }
 
