@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nettle/base16.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
 
@@ -156,34 +157,23 @@ bool dmem_wire_mac_equal(const uint8_t a[DMEM_WIRE_MAC_BYTES],
 	return memeql_sec(a, b, DMEM_WIRE_MAC_BYTES);
 }
 
-static int digit_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return -1;
-}
-
 static bool parse_key(const char *text, ssize_t len, uint8_t key[DMEM_WIRE_KEY_BYTES])
 {
-	unsigned int i;
+	struct base16_decode_ctx ctx;
+	size_t bytes = DMEM_WIRE_KEY_BYTES;
+	bool good;
 
 	if (len == KEY_DIGITS + 1 && text[KEY_DIGITS] == '\n')
 		len--;
 	if (len != KEY_DIGITS)
 		return false;
-	for (i = 0; i < DMEM_WIRE_KEY_BYTES; i++) {
-		int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		key[i] = high << 4 | low;
-	}
+	base16_decode_init(&ctx);
+	/* It skips spaces, of which each makes the key too short. */
+	good = base16_decode_update(&ctx, &bytes, key, len, text) && bytes == DMEM_WIRE_KEY_BYTES &&
+	       base16_decode_final(&ctx);
+	explicit_bzero(&ctx, sizeof(ctx));
 	/* Zeros stand for no key. */
-	return !dmem_wire_is_zero(key, DMEM_WIRE_KEY_BYTES);
+	return good && !dmem_wire_is_zero(key, DMEM_WIRE_KEY_BYTES);
 }
 
 static int read_key(int fd, const char *path, uint8_t key[DMEM_WIRE_KEY_BYTES],
@@ -215,14 +205,13 @@ int dmem_wire_read_key(const char *path, uint8_t key[DMEM_WIRE_KEY_BYTES],
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
 
-	if (fd < 0) {
-		err = errno;
-		memset(key, 0, DMEM_WIRE_KEY_BYTES);
-		return dmem_fail(error, err, "%s: %s", path, strerror(err));
-	}
-	err = read_key(fd, path, key, error);
+	if (fd < 0)
+		err = dmem_fail(error, errno, "%s: %s", path, strerror(errno));
+	else
+		err = read_key(fd, path, key, error);
 	if (err)
 		memset(key, 0, DMEM_WIRE_KEY_BYTES);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return err;
 }

@@ -514,6 +514,9 @@ static void test_key_files(void **state)
 	snprintf(text, sizeof(text), "%s", hex_key);
 	text[63] = 'g';
 	assert_int_equal(read_key_of(text, 64, 0600, key), -EINVAL);
+	text[62] = ' ';
+	text[63] = ' ';
+	assert_int_equal(read_key_of(text, 64, 0600, key), -EINVAL);
 	memset(text, '0', 64);
 	assert_int_equal(read_key_of(text, 64, 0600, key), -EINVAL);
 }
