@@ -25,13 +25,6 @@ libncurses-dev - dmemtop
 libjson-c-dev - JSON_output
 libcmocka-dev - unit_tests
 nettle-dev - proofs_between_hosts_and_donors
-librdmacm-dev - dmem-memnode
-libibverbs-dev - dmem-memnode
-libsystemd-dev - dmem-memnode
-libmicrohttpd-dev - dmem-memnode
-rdma-core - the_RDMA_tests
-ibverbs-providers - the_RDMA_tests
-perftest - the_RDMA_benchmark
 gnuplot-nox - plots_of_the_benchmark
 linux-image-amd64 backports the_kernel_under_test
 linux-headers-amd64 backports the_module
@@ -76,8 +69,7 @@ debian-bookworm | debian-trixie) ;;
 		redis-server redis-benchmark memcached cpio insmod gnuplot; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
-	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle librdmacm libibverbs \
-		libsystemd libmicrohttpd; do
+	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle; do
 		pkg-config --exists "$library" 2>/dev/null || missing+=("$library (library)")
 	done
 	[ -n "$("$here/kver.sh")" ] || missing+=("kernel headers, 6.12 or newer")
