@@ -157,6 +157,7 @@ steer_balloon() {
 balloon() {
 	local mode=$1 run
 	pool "direct=96M,order=2" || return 1
+	rm -f "$out/balloon-$mode.log" # a run before this one said the same
 	guest "balloon-$mode" /run/dmem/vm --work balloon --balloon "$mode" \
 		--pattern-bytes $((64 << 20)) &
 	run=$!
