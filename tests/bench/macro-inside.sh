@@ -23,7 +23,7 @@ link_mbps=3906
 patience_s=600
 # Times the all-local time: a warm-up or a timed section that takes longer is cut. Its limit is
 # lifted, so that the rest goes fast and the checksum is still looked at.
-cut_factor=10
+cut_factor=7
 page_bytes=4096
 # What the limit of the swapped guest may be off by: the kernel charges in batches.
 swap_slack_bytes=$((1 << 20))

@@ -20,7 +20,7 @@
 #define BATCH		16
 #define WARM_UP_BATCHES	200
 /* As many as a boot with 2 MiB blocks can bear: there a third of the requests moves 512 pages. */
-#define TIMED_BATCHES	1500
+#define TIMED_BATCHES	1000
 #define GETS_OF_FOUR	3
 #define SEED		3
 #define HEADER_BYTES	64

@@ -11,7 +11,7 @@
 #define NODES		(1u << 20)
 #define MEAN_DEGREE	12
 #define NEAR		2048	/* nodes */
-#define ITERATIONS	4	/* each is slow to emulate: gathers miss the TLB */
+#define ITERATIONS	2	/* each is slow to emulate: gathers miss the TLB */
 #define DAMPING		0.85
 #define SEED		2
 

@@ -18,8 +18,8 @@
 #define NOTE_BYTES	944
 #define JOINS		2
 /* Bounded as the requests of kv.c are: each customer's eight purchases lie on random pages. */
-#define CUSTOMER_QUERIES 600
-#define PURCHASE_QUERIES 6000
+#define CUSTOMER_QUERIES 400
+#define PURCHASE_QUERIES 4000
 #define WARM_UP_PART	16
 #define SEED		4
 
