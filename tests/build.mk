@@ -83,7 +83,14 @@ demo-built: kmod tools $(O)/hold-kvm $(O)/guest.cpio.gz $(O)/demo-report
 
 #: make check          all tests (CHECK="NAME..." runs some: tests/run.sh)
 check: deps
+	@tools/deps.sh --static
 	@$(MAKE) --no-print-directory check-built
+
+.PHONY: check-static
+#: make check-static   W=1, sparse, checkpatch on the module; for the newest kernel as well (root)
+check-static: deps
+	@tools/deps.sh --static
+	@tests/run.sh static newest
 
 check-built: kmod tools tests $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
