@@ -8,6 +8,9 @@ SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
 # Those that need a debug kernel: make check-debug runs them beside the others.
 DEBUG_SELFTESTS := $(patsubst tests/selftests/debug/%.c,$(O)/debug/tests/%,\
 	$(wildcard tests/selftests/debug/*.c))
+# And a host with two nodes: the numa suite runs them.
+NUMA_SELFTESTS := $(patsubst tests/selftests/numa/%.c,$(O)/numa/tests/%,\
+	$(wildcard tests/selftests/numa/*.c))
 VMM_OBJ := $(O)/obj/tests/vmm/vmm.o
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
@@ -17,6 +20,11 @@ $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
 $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
+		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS) -lpthread
+
+$(NUMA_SELFTESTS): $(O)/numa/tests/%: $(O)/obj/tests/selftests/numa/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
@@ -45,7 +53,8 @@ $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress $(O)/hold-kvm
+tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(NUMA_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro \
+		$(O)/stress $(O)/hold-kvm
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
 # view and out/ writable. Usage:
-#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE]
-#     [--icount] -- COMMAND...
+#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE | --nodes GIB] [--timeout S]
+#     [--log FILE] [--icount] -- COMMAND...
+# With --nodes each CPU is a NUMA node of its own with so much memory.
 # With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
 # DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
@@ -18,12 +19,13 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 kernel=${DMEM_KERNEL:-}
 debug=${DMEM_DEBUG:-}
-cpus=2 memory=3G limit=300 log= icount=
+cpus=2 memory=3G nodes= limit=300 log= icount=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift 2 ;;
 	--cpus) cpus=$2; shift 2 ;;
 	--memory) memory=$2; shift 2 ;;
+	--nodes) nodes=$2; shift 2 ;;
 	--timeout) limit=$2; shift 2 ;;
 	--log) log=$2; shift 2 ;;
 	--icount) icount=",sleep=off" cpus=1; shift ;;
@@ -65,6 +67,14 @@ else
 		--qemu-opts="-cpu EPYC-v4${icount:+ -icount shift=0$icount}")
 fi
 
+numa=()
+if [ -n "$nodes" ]; then
+	memory=$((cpus * nodes))G
+	for ((cpu = 0; cpu < cpus; cpu++)); do
+		numa+=(--numa "${nodes}G,cpus=$cpu")
+	done
+fi
+
 {
 	echo "export DMEM_CACHE=$(printf %q "$DMEM_CACHE") DMEM_TOP=$(printf %q "$top")"
 	echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root"
@@ -89,7 +99,7 @@ fi
 boot=0
 cd /
 timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
-	--rwdir "$top/out" -v "${debugging[@]}" "${machine[@]}" \
+	--rwdir "$top/out" -v "${debugging[@]}" "${machine[@]}" "${numa[@]}" \
 	-- sh "$work/run" </dev/null 2>"$log" | cat || boot=$?
 
 # What a kernel says when something is wrong with it.
