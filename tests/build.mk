@@ -107,15 +107,18 @@ check-built: kmod tools tests $(O)/guest.cpio.gz
 # A debug kernel's module is built beside the ordinary one: same sources, another folder.
 # host.sh puts it in the place of core-kmod/ in the emulated host.
 .PHONY: debug-kernel check-debug stress stress-built debug-built kmod-debug
+# DEBUG=kcsan is another kernel; leaks and objects watch different things of the same.
+DEBUG_KERNEL := tools/debug-kernel.sh $(filter kcsan,$(DEBUG))
 #: make debug-kernel   the kernel of make check-debug, into the cache (20 minutes, once)
 debug-kernel:
 	@tools/deps.sh
 	@tools/deps.sh --debug-kernel
-	@tools/debug-kernel.sh
+	@$(DEBUG_KERNEL)
 
 #: make check-debug    selftests and guests under KASAN, lockdep, kmemleak (docs/testing.md)
 check-debug: debug-kernel
-	@$(MAKE) --no-print-directory debug-built CHECK="$(or $(CHECK),selftests guest)"
+	@$(MAKE) --no-print-directory debug-built \
+		CHECK="$(or $(CHECK),$(if $(filter kcsan,$(DEBUG)),stress,selftests guest))"
 
 # STRESS_S because bash has a SECONDS of its own.
 unexport SECONDS
@@ -128,7 +131,7 @@ stress-built: kmod tools tests
 	@STRESS_S="$(or $(SECONDS),600)" STRESS_SEED="$(SEED)" tests/run.sh stress
 
 debug-built: tools tests $(O)/guest.cpio.gz
-	@$(MAKE) --no-print-directory kmod-debug KDIR="$$(tools/debug-kernel.sh)"
+	@$(MAKE) --no-print-directory kmod-debug KDIR="$$($(DEBUG_KERNEL))"
 	@DMEM_DEBUG=$(or $(DEBUG),leaks) STRESS_S="$(or $(SECONDS),120)" STRESS_SEED="$(SEED)" \
 		tests/run.sh $(CHECK)
 

@@ -9,7 +9,7 @@
 # DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
 # allocations (leaks: kmemleak) or timers, work items and RCU heads (objects: DEBUG_OBJECTS): both
-# at once, it is too slow to be booted.
+# at once, it is too slow to be booted. With kcsan it is the kernel that looks for data races.
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
 # 126 it did not boot. What the command prints comes out here, the console goes to the log.
 # Nothing is ever tried twice.
@@ -48,9 +48,10 @@ if [ -n "$debug" ]; then
 	case $debug in
 	leaks) off=no_debug_objects ;;
 	objects) off=kmemleak=off ;;
-	*) echo "host.sh: DMEM_DEBUG=$debug: not leaks or objects" >&2; exit 2 ;;
+	kcsan) off='' kernel=$DMEM_CACHE/kcsan-kernel ;;
+	*) echo "host.sh: DMEM_DEBUG=$debug: not leaks, objects or kcsan" >&2; exit 2 ;;
 	esac
-	debugging=(--append "$off" --append mitigations=off
+	debugging=(${off:+--append "$off"} --append mitigations=off
 		--rodir "/usr/lib/udev/rules.d=$top/tests/vm/udev")
 fi
 kernel=${kernel:-/boot/vmlinuz-$("$top/tools/kver.sh")}
@@ -106,7 +107,12 @@ timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
 bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: '
 bad+='|Kernel panic|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|refcount_t:'
 bad+='|general protection fault|unable to handle|sleeping function called|ODEBUG: |DMA-API: .*error'
-complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEm 3 "$bad" || true)
+# A kernel with KCSAN finds races of its own: only what has to do with the module counts.
+said() {
+	cat "$log" "$work/dmesg" 2>/dev/null |
+		if [ "$debug" = kcsan ]; then awk -f "$top/tests/vm/kcsan.awk"; else cat; fi
+}
+complaint=$(said | grep -aEm 3 "$bad" || true)
 aftermath=$(cat "$work/aftermath" 2>/dev/null || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"
@@ -126,7 +132,7 @@ else
 fi
 if [ -n "$say" ]; then
 	echo "host.sh: $say; the end of $log:" >&2
-	grep -aE -A 40 -m 1 "$bad" "$log" >&2 || tail -n 40 "$log" >&2
+	said | grep -aE -A 40 -m 1 "$bad" >&2 || tail -n 40 "$log" >&2
 fi
 case $log in
 "$work"/*) [ "$status" -ne 0 ] || rm -rf "$work" ;;
