@@ -11,7 +11,7 @@ kmod:
 		{ echo "make: core-kmod/dmem.ko has no BTF (is pahole installed?)" >&2; rm -f core-kmod/dmem.ko; exit 1; }
 
 .PHONY: kmod-newest
-#: make kmod-newest    dmem.ko for the newest kernel of Debian 13's backports (root)
+#: make kmod-newest    dmem.ko for the newest kernel of Debian 13's backports, as a check (root)
 kmod-newest:
 	@tools/deps.sh
 	@tools/kmod-newest.sh
