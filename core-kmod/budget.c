@@ -170,7 +170,7 @@ static void dmem_uncharge_pages(struct dmem_vm *vm, long nr)
 static unsigned int dmem_alloc_batch(struct dmem_vm *vm, struct page **pages, unsigned int nr,
 				     gfp_t gfp)
 {
-	unsigned int spare = dmem_spare_take(&vm->spare[numa_node_id()], pages, nr), got, i;
+	unsigned int spare = dmem_spare_take(&vm->spare[numa_mem_id()], pages, nr), got, i;
 
 	if (spare == nr)
 		return nr;

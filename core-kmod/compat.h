@@ -51,10 +51,10 @@ static inline void d_make_persistent(struct dentry *dentry, struct inode *inode)
 
 /* inode_operations.mkdir: it returned the error, not another dentry or an ERR_PTR(). */
 #ifdef HAVE_MKDIR_DENTRY
-typedef struct dentry *dmem_mkdir_t;
+#define DMEM_MKDIR_TYPE struct dentry *
 #define dmem_mkdir_result(err) ERR_PTR(err)
 #else
-typedef int dmem_mkdir_t;
+#define DMEM_MKDIR_TYPE int
 #define dmem_mkdir_result(err) (err)
 #endif
 

@@ -264,8 +264,8 @@ static int dmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 	return finish_open_simple(file, 0);
 }
 
-static dmem_mkdir_t dmem_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-			       umode_t mode)
+static DMEM_MKDIR_TYPE dmem_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				  struct dentry *dentry, umode_t mode)
 {
 	struct inode *inode = dmem_inode_new(dir->i_sb, dir, mode | S_IFDIR);
 

@@ -165,7 +165,8 @@ unsigned int dmem_alloc_local(struct dmem_vm *vm, gfp_t gfp, struct page **pages
 	}
 	before = set_active_memcg(vm->memcg);
 	for (got = 0; got < nr; got++) {
-		pages[got] = alloc_page(gfp | __GFP_ACCOUNT);
+		/* As the bulk allocator: by this CPU's node, not by the task's policy. */
+		pages[got] = alloc_pages_node(numa_mem_id(), gfp | __GFP_ACCOUNT, 0);
 		if (!pages[got])
 			break;
 		/* The faulting thread waits for one: the others are taken if they are to be had. */

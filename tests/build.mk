@@ -8,6 +8,9 @@ SELFTESTS := $(patsubst tests/selftests/%.c,$(O)/tests/%,\
 # Those that need a debug kernel: make check-debug runs them beside the others.
 DEBUG_SELFTESTS := $(patsubst tests/selftests/debug/%.c,$(O)/debug/tests/%,\
 	$(wildcard tests/selftests/debug/*.c))
+# And a host with two nodes: the numa suite runs them.
+NUMA_SELFTESTS := $(patsubst tests/selftests/numa/%.c,$(O)/numa/tests/%,\
+	$(wildcard tests/selftests/numa/*.c))
 VMM_OBJ := $(O)/obj/tests/vmm/vmm.o
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
@@ -17,6 +20,11 @@ $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
 $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
+		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS) -lpthread
+
+$(NUMA_SELFTESTS): $(O)/numa/tests/%: $(O)/obj/tests/selftests/numa/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
@@ -45,7 +53,8 @@ $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro $(O)/stress $(O)/hold-kvm
+tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(NUMA_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro \
+		$(O)/stress $(O)/hold-kvm
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -83,7 +92,14 @@ demo-built: kmod tools $(O)/hold-kvm $(O)/guest.cpio.gz $(O)/demo-report
 
 #: make check          all tests (CHECK="NAME..." runs some: tests/run.sh)
 check: deps
+	@tools/deps.sh --static
 	@$(MAKE) --no-print-directory check-built
+
+.PHONY: check-static
+#: make check-static   W=1, sparse, checkpatch on the module; for the newest kernel as well (root)
+check-static: deps
+	@tools/deps.sh --static
+	@tests/run.sh static newest
 
 check-built: kmod tools tests $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)
@@ -91,15 +107,18 @@ check-built: kmod tools tests $(O)/guest.cpio.gz
 # A debug kernel's module is built beside the ordinary one: same sources, another folder.
 # host.sh puts it in the place of core-kmod/ in the emulated host.
 .PHONY: debug-kernel check-debug stress stress-built debug-built kmod-debug
+# DEBUG=kcsan is another kernel; leaks and objects watch different things of the same.
+DEBUG_KERNEL := tools/debug-kernel.sh $(filter kcsan,$(DEBUG))
 #: make debug-kernel   the kernel of make check-debug, into the cache (20 minutes, once)
 debug-kernel:
 	@tools/deps.sh
 	@tools/deps.sh --debug-kernel
-	@tools/debug-kernel.sh
+	@$(DEBUG_KERNEL)
 
 #: make check-debug    selftests and guests under KASAN, lockdep, kmemleak (docs/testing.md)
 check-debug: debug-kernel
-	@$(MAKE) --no-print-directory debug-built CHECK="$(or $(CHECK),selftests guest)"
+	@$(MAKE) --no-print-directory debug-built \
+		CHECK="$(or $(CHECK),$(if $(filter kcsan,$(DEBUG)),stress,selftests guest))"
 
 # STRESS_S because bash has a SECONDS of its own.
 unexport SECONDS
@@ -112,7 +131,7 @@ stress-built: kmod tools tests
 	@STRESS_S="$(or $(SECONDS),600)" STRESS_SEED="$(SEED)" tests/run.sh stress
 
 debug-built: tools tests $(O)/guest.cpio.gz
-	@$(MAKE) --no-print-directory kmod-debug KDIR="$$(tools/debug-kernel.sh)"
+	@$(MAKE) --no-print-directory kmod-debug KDIR="$$($(DEBUG_KERNEL))"
 	@DMEM_DEBUG=$(or $(DEBUG),leaks) STRESS_S="$(or $(SECONDS),120)" STRESS_SEED="$(SEED)" \
 		tests/run.sh $(CHECK)
 

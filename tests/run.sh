@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs the tests and adds up their TAP. Unit tests run here, selftests in an emulated host: one
 # boot runs all of them, guests and the long stress test have boots of their own. Usage:
-#   run.sh [SUITE...], of: unit style selftests guest stress (without any: all but stress)
+#   run.sh [SUITE...], of: unit style static selftests numa guest, and where asked for stress newest
 # DMEM_DEBUG boots the debug kernel instead (host.sh), STRESS_S says how long stress runs. A boot
 # that hangs or whose kernel complains is a failed test with its log shown; nothing is tried
 # twice. The last line is `N passed, N failed, N skipped`.
@@ -54,10 +54,23 @@ suite_style() {
 	run style tests/style.sh
 }
 
+suite_static() {
+	run static tests/static.sh
+}
+
+suite_newest() {
+	run newest tests/static.sh newest
+}
+
 # The boots inherit the time that their tests need on a slow machine, not on an idle one.
 suite_selftests() {
 	run selftests tests/vm/host.sh --timeout 1800 --memory 3G \
 		--log "$results/selftests.log" -- tests/selftests.sh
+}
+
+suite_numa() {
+	run numa tests/vm/host.sh --cpus 2 --nodes 1 --timeout 600 \
+		--log "$results/numa.log" -- tests/selftests.sh out/numa/tests/*
 }
 
 suite_guest() {
@@ -73,10 +86,10 @@ suite_stress() {
 		${STRESS_SEED:+--seed "$STRESS_SEED"}
 }
 
-[ $# -gt 0 ] || set -- unit style selftests guest
+[ $# -gt 0 ] || set -- unit style static selftests numa guest
 for suite in "$@"; do
 	case $suite in
-	unit | style | selftests | guest | stress) "suite_$suite" ;;
+	unit | style | static | newest | selftests | numa | guest | stress) "suite_$suite" ;;
 	*)
 		echo "run.sh: no such suite: $suite" >&2
 		exit 2

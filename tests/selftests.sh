@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs every selftest in the host that this was started in, one after another; a new selftest is
 # a new file in selftests/. Each finds the module loaded, no pool mounted and no plane pinned, and
-# must leave it so.
+# must leave it so. Usage: selftests.sh [PROGRAM...]   (all but those of other hosts unless named)
 set -u
 cd "$DMEM_TOP" || exit 1
 exec 2>&1
@@ -31,7 +31,8 @@ if ! load; then
 	exit 1
 fi
 status=0
-for test in out/tests/* ${DMEM_DEBUG:+out/debug/tests/*} tests/selftests/*.sh; do
+[ $# -gt 0 ] || set -- out/tests/* ${DMEM_DEBUG:+out/debug/tests/*} tests/selftests/*.sh
+for test; do
 	[ -f "$test" ] || continue
 	echo "# $test"
 	case $test in

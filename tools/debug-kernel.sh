@@ -1,18 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Builds a debug kernel from Debian's linux-source-6.12 into the cache and prints its folder:
-# virtme-ng's default configuration with tests/debug.config on top. Kept and reused; a changed
-# fragment or another source builds anew what that changes. About 20 minutes on two idle cores;
-# can be interrupted and goes on later.
+# virtme-ng's default configuration with tests/debug.config on top; with kcsan, tests/kcsan.config
+# on top of that. Kept and reused; a changed fragment or another source builds anew what that
+# changes. About 20 minutes on two idle cores; can be interrupted and goes on later.
+# Usage: debug-kernel.sh [kcsan]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 . "$here/cache.sh"
 
-fragment=$top/tests/debug.config
+fragments=("$top/tests/debug.config")
+name=debug-kernel
+if [ "${1:-}" = kcsan ]; then
+	fragments+=("$top/tests/kcsan.config")
+	name=kcsan-kernel
+fi
 tarball=/usr/src/linux-source-6.12.tar.xz
 source=$DMEM_CACHE/src/linux-source-6.12
-build=$DMEM_CACHE/debug-kernel
+build=$DMEM_CACHE/$name
 
 say() {
 	echo "debug-kernel: $*" >&2
@@ -23,7 +29,7 @@ if [ ! -e "$tarball" ]; then
 	exit 1
 fi
 tarball_is=$(stat -c '%s %Y' "$tarball")
-want=$({ echo "$tarball_is"; cat "$fragment"; } | sha256sum)
+want=$({ echo "$tarball_is"; cat "${fragments[@]}"; } | sha256sum)
 if [ "$(cat "$build/.done" 2>/dev/null)" = "$want" ]; then
 	echo "$build"
 	exit 0
@@ -45,8 +51,18 @@ cd "$source"
 configure() {
 	rm -f .config
 	vng --kconfig && mv .config "$build/base.config" && make -s mrproper &&
-		scripts/kconfig/merge_config.sh -m -O "$build" "$build/base.config" "$fragment" &&
+		scripts/kconfig/merge_config.sh -m -O "$build" "$build/base.config" \
+			"${fragments[@]}" &&
 		make -s O="$build" olddefconfig
+}
+
+# What the fragments ask for in the end: the last line about an option counts.
+wanted() {
+	cat "${fragments[@]}" | awk '
+		/^CONFIG_[A-Z0-9_]+=/ { option = substr($1, 1, index($1, "=") - 1) }
+		/^# CONFIG_[A-Z0-9_]+ is not set$/ { option = $2 }
+		option { if (!(option in line)) order[++nr] = option; line[option] = $0; option = "" }
+		END { for (i = 1; i <= nr; i++) print line[order[i]] }'
 }
 
 # A line that the kernel does not take would test less than the fragment says.
@@ -59,9 +75,9 @@ check_config() {
 		"# "*) grep -q "^$(echo "$line" | cut -d ' ' -f 2)=" "$build/.config" || continue ;;
 		esac
 		missing+=("$line")
-	done < <(grep -E '^(CONFIG_[A-Z0-9_]+=|# CONFIG_[A-Z0-9_]+ is not set$)' "$fragment")
+	done < <(wanted)
 	[ ${#missing[@]} -eq 0 ] && return
-	say "the kernel does not take, of ${fragment##*/}:"
+	say "the kernel does not take, of ${fragments[*]##*/}:"
 	printf '  %s\n' "${missing[@]}" >&2
 	exit 1
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Installs what building and testing dmem needs: says what and why first, does nothing and says
 # nothing when all is there, upgrades nothing else, leaves the machine's own sources alone.
-# Usage: deps.sh [--debug-kernel]   (also the sources that tools/debug-kernel.sh builds from)
+# Usage: deps.sh [--debug-kernel | --static]   (also the sources that tools/debug-kernel.sh builds
+# from; what tests/static.sh looks at the module with)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -51,7 +52,12 @@ bison - the_debug_kernel
 bc - the_debug_kernel
 libssl-dev - the_debug_kernel
 rsync - the_debug_kernel
+'
+fi
+if [ "${1:-}" = --static ]; then
+	needed+='
 sparse - checking_the_module
+linux-source-6.12 backports checkpatch
 '
 fi
 

@@ -2,10 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a debug kernel knows at the end of a run and does not say by itself: leaks that kmemleak
 # finds, and whether its checkers have switched themselves off. Prints nothing when all is well;
-# host.sh runs it. Usage: aftermath.sh leaks|objects
+# host.sh runs it. Usage: aftermath.sh leaks|objects|kcsan
 debug=/sys/kernel/debug
 [ -d $debug/tracing ] || mount -t debugfs none $debug 2>/dev/null
 
+if [ "$1" = kcsan ]; then
+	# How many accesses were watched; none where it is off.
+	grep -qs '^enabled: 1' $debug/kcsan && grep -qs '^setup_watchpoints: [1-9]' $debug/kcsan ||
+		echo "KCSAN is not there or off"
+	exit 0
+fi
 if ! grep -qs '^ *debug_locks: *1$' /proc/lockdep_stats; then
 	echo "lockdep is not there or has switched itself off"
 fi

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
 # view and out/ writable. Usage:
-#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE] [--timeout S] [--log FILE]
-#     [--icount] -- COMMAND...
+#   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE | --nodes GIB] [--timeout S]
+#     [--log FILE] [--icount] -- COMMAND...
+# With --nodes each CPU is a NUMA node of its own with so much memory.
 # With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
 # DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
 # allocations (leaks: kmemleak) or timers, work items and RCU heads (objects: DEBUG_OBJECTS): both
-# at once, it is too slow to be booted.
+# at once, it is too slow to be booted. With kcsan it is the kernel that looks for data races.
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
 # 126 it did not boot. What the command prints comes out here, the console goes to the log.
 # Nothing is ever tried twice.
@@ -18,12 +19,13 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 kernel=${DMEM_KERNEL:-}
 debug=${DMEM_DEBUG:-}
-cpus=2 memory=3G limit=300 log= icount=
+cpus=2 memory=3G nodes= limit=300 log= icount=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift 2 ;;
 	--cpus) cpus=$2; shift 2 ;;
 	--memory) memory=$2; shift 2 ;;
+	--nodes) nodes=$2; shift 2 ;;
 	--timeout) limit=$2; shift 2 ;;
 	--log) log=$2; shift 2 ;;
 	--icount) icount=",sleep=off" cpus=1; shift ;;
@@ -46,9 +48,10 @@ if [ -n "$debug" ]; then
 	case $debug in
 	leaks) off=no_debug_objects ;;
 	objects) off=kmemleak=off ;;
-	*) echo "host.sh: DMEM_DEBUG=$debug: not leaks or objects" >&2; exit 2 ;;
+	kcsan) off='' kernel=$DMEM_CACHE/kcsan-kernel ;;
+	*) echo "host.sh: DMEM_DEBUG=$debug: not leaks, objects or kcsan" >&2; exit 2 ;;
 	esac
-	debugging=(--append "$off" --append mitigations=off
+	debugging=(${off:+--append "$off"} --append mitigations=off
 		--rodir "/usr/lib/udev/rules.d=$top/tests/vm/udev")
 fi
 kernel=${kernel:-/boot/vmlinuz-$("$top/tools/kver.sh")}
@@ -63,6 +66,14 @@ if [ -z "$icount" ] && grep -Eqw 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; the
 else
 	machine=(--disable-kvm --disable-microvm --cpus "$cpus" --qemu "$top/tools/qemu.sh"
 		--qemu-opts="-cpu EPYC-v4${icount:+ -icount shift=0$icount}")
+fi
+
+numa=()
+if [ -n "$nodes" ]; then
+	memory=$((cpus * nodes))G
+	for ((cpu = 0; cpu < cpus; cpu++)); do
+		numa+=(--numa "${nodes}G,cpus=$cpu")
+	done
 fi
 
 {
@@ -89,14 +100,19 @@ fi
 boot=0
 cd /
 timeout -k 10 "$limit" vng -r "$kernel" --user root --memory "$memory" \
-	--rwdir "$top/out" -v "${debugging[@]}" "${machine[@]}" \
+	--rwdir "$top/out" -v "${debugging[@]}" "${machine[@]}" "${numa[@]}" \
 	-- sh "$work/run" </dev/null 2>"$log" | cat || boot=$?
 
 # What a kernel says when something is wrong with it.
 bad='BUG: |Oops|WARNING: (CPU|possible|suspicious|inconsistent|bad|held|Nested|still)|KASAN: '
 bad+='|Kernel panic|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKUP|refcount_t:'
 bad+='|general protection fault|unable to handle|sleeping function called|ODEBUG: |DMA-API: .*error'
-complaint=$(cat "$log" "$work/dmesg" 2>/dev/null | grep -aEm 3 "$bad" || true)
+# A kernel with KCSAN finds races of its own: only what has to do with the module counts.
+said() {
+	cat "$log" "$work/dmesg" 2>/dev/null |
+		if [ "$debug" = kcsan ]; then awk -f "$top/tests/vm/kcsan.awk"; else cat; fi
+}
+complaint=$(said | grep -aEm 3 "$bad" || true)
 aftermath=$(cat "$work/aftermath" 2>/dev/null || true)
 if [ ! -e "$work/booted" ]; then
 	status=126 say="the host kernel did not boot"
@@ -116,7 +132,7 @@ else
 fi
 if [ -n "$say" ]; then
 	echo "host.sh: $say; the end of $log:" >&2
-	grep -aE -A 40 -m 1 "$bad" "$log" >&2 || tail -n 40 "$log" >&2
+	said | grep -aE -A 40 -m 1 "$bad" >&2 || tail -n 40 "$log" >&2
 fi
 case $log in
 "$work"/*) [ "$status" -ne 0 ] || rm -rf "$work" ;;
