@@ -52,6 +52,7 @@ suite_unit() {
 
 suite_style() {
 	run style tests/style.sh
+	run man tests/man.sh
 }
 
 suite_static() {
