@@ -5,7 +5,7 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -Wall -
 	-Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf
 
 .SECONDARY:
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c bpf/maps.h bpf/event.h bpf/core.bpf.h vmlinux.h
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) vmlinux.h
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 

@@ -22,6 +22,15 @@ enum dmem_fault_kind {
 	DMEM_FAULT_ERROR,
 };
 
+enum dmem_event_kind {
+	DMEM_EVENT_FETCHED = 8,
+	DMEM_EVENT_PREFETCHED,
+	DMEM_EVENT_FETCH_ERROR,
+	DMEM_EVENT_EVICTED,
+	DMEM_EVENT_WRITTEN,
+};
+
+#define DMEM_FAULT_F_WRITE	1
 #define DMEM_FAULT_F_PREFETCHED	4
 #define DMEM_FAULT_F_RETRIED	8
 
@@ -29,6 +38,28 @@ enum dmem_fault_kind {
 #define DMEM_ORDER_DEFAULT	0xffffffffU
 #define DMEM_PAGE_SHIFT		12
 #define DMEM_REGION_ORDER	9
+
+#define DMEM_EVENT_BATCH	16
+
+/* Copied as it is, so its layout must be the module's; programs compare the sizes. */
+struct dmem_event {
+	u32 vm;
+	u32 region;
+	u16 page;
+	u16 last;
+	u8 kind;
+	u8 flags;
+	u8 order;
+	u8 reserved;
+	u64 time_ns;
+	u32 donor;
+	u16 nr_pages;
+	u16 nr_unused;
+	u16 local_pages;
+	u16 remote_pages;
+	u16 version;
+	u16 reserved2;
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -38,12 +69,12 @@ struct dmem_vm_ident {
 	u64 size_bytes;
 	u64 direct_limit_bytes;
 	char name[64];
+	u32 donor;
 };
 
-struct dmem_region_ident {
-	u32 index;
-	u16 local_pages;
-	u16 remote_pages;
+struct dmem_event_batch {
+	u32 nr;
+	struct dmem_event events[DMEM_EVENT_BATCH];
 };
 
 struct dmem_fetch_ctx {

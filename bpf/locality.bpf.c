@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * locality.bpf.c - how each region of VM memory is used: the core's tracepoints and KVM's
- * second-level misses, into the maps of maps.h.
+ * locality.bpf.c - how each region of VM memory is used: the core's events, many at a time, into
+ * the maps of maps.h. kvm.bpf.h adds KVM's second-level misses.
  *
- * Counters of a VM are per CPU and those of a region its own, so that faults share none. A
- * touched page is counted once an epoch however often KVM misses on it. docs/maps.md tells how
- * a guest-physical address becomes a page of VM memory.
+ * Counters of a VM are per CPU and those of a region its own, so that faults share none. An event
+ * is whole in itself: batches of several CPUs may come in any order and count the same.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -14,229 +13,22 @@
 
 #include "core.bpf.h"
 #include "maps.h"
+#include "count.bpf.h"
+#include "kvm.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Memory slots' trees are balanced: 2^32 slots would be this deep, and KVM allows 2^15. */
-#define SLOT_TREE_DEPTH		64
-/* How long a memory slot's mapping is believed to be what it was. */
-#define SLOT_CACHE_NS		1000000000ULL
-#define SLOT_CACHE_ENTRIES	4096
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct dmem_version);
-} version SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct dmem_epoch);
-} epoch SEC(".maps");
+/* A batch, to read from at any place: pointers into the core's may not be added to. */
+struct batch {
+	struct dmem_event events[DMEM_EVENT_BATCH];
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct dmem_plane_stats);
-} plane_stats SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DMEM_MAX_VMS);
-	__type(key, struct dmem_vm_key);
-	__type(value, struct dmem_vm_value);
-} vms SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DMEM_MAX_VMS);
-	__type(key, struct dmem_vm_key);
-	__type(value, struct dmem_vm_stats);
-} vm_stats SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DMEM_MAX_REGIONS);
-	__type(key, struct dmem_region_key);
-	__type(value, struct dmem_region_value);
-} regions SEC(".maps");
-
-/* Where a memory slot's pages lie: found once in the mapping, believed for SLOT_CACHE_NS. */
-struct slot_key {
-	u64 kvm;
-	u64 base_gfn;
-};
-
-struct slot_value {
-	u64 checked_ns;
-	u64 start;		/* of the mapping, as QEMU sees it */
-	u64 end;
-	u64 first_page;		/* of VM memory, at start */
-	u32 vm;			/* 0: the memory is not ours */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, SLOT_CACHE_ENTRIES);
-	__type(key, struct slot_key);
-	__type(value, struct slot_value);
-} slots SEC(".maps");
-
-/* Newer verifiers want every pointer argument of a tracepoint checked before its use. */
-
-static const struct dmem_vm_stats no_stats;
-static const struct dmem_vm_value no_vm;
-static const struct dmem_region_value no_region;
-
-static __always_inline struct dmem_plane_stats *stats_of_plane(void)
-{
-	u32 zero = 0;
-
-	return bpf_map_lookup_elem(&plane_stats, &zero);
-}
-
-static __always_inline void count_lost(void)
-{
-	struct dmem_plane_stats *stats = stats_of_plane();
-
-	if (stats)
-		stats->lost_events++;
-}
-
-static __always_inline u64 epoch_number(void)
-{
-	u32 zero = 0;
-	struct dmem_epoch *now = bpf_map_lookup_elem(&epoch, &zero);
-
-	return now ? now->number : 0;
-}
-
-/* Counters of this CPU; programs of this file do not interrupt each other on a counter that
- * matters, so plain additions will do. */
-static __always_inline struct dmem_vm_stats *stats_of(u32 vm)
-{
-	struct dmem_vm_key key = { .vm = vm };
-	struct dmem_vm_stats *stats = bpf_map_lookup_elem(&vm_stats, &key);
-
-	if (stats)
-		return stats;
-	bpf_map_update_elem(&vm_stats, &key, &no_stats, BPF_NOEXIST);
-	stats = bpf_map_lookup_elem(&vm_stats, &key);
-	if (!stats)
-		count_lost();
-	return stats;
-}
-
-static __always_inline struct dmem_vm_value *value_of(u32 vm)
-{
-	struct dmem_vm_key key = { .vm = vm };
-	struct dmem_vm_value *value = bpf_map_lookup_elem(&vms, &key);
-
-	if (value)
-		return value;
-	bpf_map_update_elem(&vms, &key, &no_vm, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(&vms, &key);
-	if (!value)
-		count_lost();
-	return value;
-}
-
-static __always_inline struct dmem_region_value *region_of(u32 vm, u32 region)
-{
-	struct dmem_region_key key = { .vm = vm, .region = region };
-	struct dmem_region_value *value = bpf_map_lookup_elem(&regions, &key);
-
-	if (value)
-		return value;
-	bpf_map_update_elem(&regions, &key, &no_region, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(&regions, &key);
-	if (!value)
-		count_lost();
-	return value;
-}
-
-static __always_inline void add(u32 *counter, u32 n)
-{
-	__sync_fetch_and_add(counter, n);
-}
-
-static __always_inline u32 log2_slot(u64 value, u32 slots)
-{
-	u32 slot = 0;
-
-	if (value >> 32) { slot += 32; value >>= 32; }
-	if (value >> 16) { slot += 16; value >>= 16; }
-	if (value >> 8) { slot += 8; value >>= 8; }
-	if (value >> 4) { slot += 4; value >>= 4; }
-	if (value >> 2) { slot += 2; value >>= 2; }
-	if (value >> 1)
-		slot++;
-	return slot < slots ? slot : slots - 1;
-}
-
-static __always_inline void region_update(struct dmem_region_value *value,
-					  struct dmem_region_ident *region)
-{
-	value->local_pages = region->local_pages;
-	value->remote_pages = region->remote_pages;
-}
-
-/* Where an event of a region is counted. */
-struct counters {
-	struct dmem_region_value *region;
-	struct dmem_vm_stats *vm;
-};
-
-/* False when there is no room for the VM memory or the region: the event is lost, and counted. */
-static __always_inline bool find_counters(struct counters *to, struct dmem_vm_ident *vm,
-					  struct dmem_region_ident *region)
-{
-	if (!vm || !region)
-		return false;
-	to->region = region_of(vm->id, region->index);
-	to->vm = stats_of(vm->id);
-	if (!to->region || !to->vm)
-		return false;
-	region_update(to->region, region);
-	return true;
-}
-
-/* A page is in use. Two CPUs may begin an epoch at once: the bits of one are lost then. */
-static __always_inline void region_touch(struct dmem_region_value *value, u32 page)
-{
-	u32 now = epoch_number();
-
-	if (value->epoch != now) {
-		__builtin_memset(value->touched, 0, sizeof(value->touched));
-		value->epoch = now;
-	}
-	page &= DMEM_MAP_REGION_PAGES - 1;
-	__sync_fetch_and_or(&value->touched[page / 64], 1ULL << (page % 64));
-}
-
-static __always_inline void region_demand(struct dmem_region_value *value, u32 page)
-{
-	u32 last = value->last_demand;
-	u32 distance, slot;
-
-	value->last_demand = page + 1;
-	if (!last)
-		return;
-	last--;
-	distance = page > last ? page - last : last - page;
-	slot = log2_slot(distance, DMEM_DISTANCE_SLOTS);
-	if (slot < DMEM_DISTANCE_SLOTS)
-		add(&value->distance[slot], 1);
-	if (page > last)
-		add(&value->forward, 1);
-}
+	__type(value, struct batch);
+} batches SEC(".maps");
 
 SEC("tp_btf/dmem_vm")
 int BPF_PROG(on_vm, struct dmem_vm_ident *vm, u32 event, u64 direct_bytes, u64 remote_bytes)
@@ -251,235 +43,211 @@ int BPF_PROG(on_vm, struct dmem_vm_ident *vm, u32 event, u64 direct_bytes, u64 r
 	value->direct_bytes = direct_bytes;
 	value->remote_bytes = remote_bytes;
 	value->default_order = vm->order;
+	value->donor = vm->donor;
 	value->updated_ns = bpf_ktime_get_ns();
 	if (event == DMEM_VM_GONE)
 		value->gone = 1;
 	return 0;
 }
 
-static __always_inline void count_fault(struct counters *to, u32 page, u32 kind, u32 flags)
+/* Where an event is counted. */
+struct counters {
+	struct dmem_vm_stats *vm;
+	struct dmem_latency_value *donor;
+	struct dmem_region_value *region;
+	u32 epoch;
+};
+
+/* A page asked for by a fault has come. */
+static __always_inline void count_fetch(struct counters *to, const struct dmem_event *event)
 {
-	bool soft = kind == DMEM_FAULT_SOFT || kind == DMEM_FAULT_RESCUE;
+	u32 slot = log2_slot(event->time_ns, DMEM_LATENCY_SLOTS);
+	u32 order = event->order;
 
-	if (flags & DMEM_FAULT_F_PREFETCHED) {
-		to->vm->prefetched_used_pages++;
-		add(&to->region->prefetched_used_pages, 1);
-	}
-	if (soft) {
-		/* The end of a fault that was counted when it began. */
-		if (!(flags & DMEM_FAULT_F_RETRIED)) {
-			to->vm->soft_faults++;
-			add(&to->region->soft_faults, 1);
-		}
-		if (flags & DMEM_FAULT_F_PREFETCHED && !(flags & DMEM_FAULT_F_RETRIED))
-			region_demand(to->region, page);
+	to->vm->fetched_pages++;
+	to->vm->fetch_ns += event->time_ns;
+	add(&to->region->fetched_pages, 1);
+	if (order >= DMEM_MAP_ORDERS || slot >= DMEM_LATENCY_SLOTS)
 		return;
-	}
-	to->vm->faults++;
-	if (kind == DMEM_FAULT_ZERO) {
-		to->vm->zero_fills++;
-		add(&to->region->zero_fills, 1);
-		return;
-	}
-	add(&to->region->misses, 1);
-	region_demand(to->region, page);
-}
-
-SEC("tp_btf/dmem_fault")
-int BPF_PROG(on_fault, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
-	     u32 kind, u32 flags)
-{
-	struct counters to;
-	u32 index = page & (DMEM_MAP_REGION_PAGES - 1);
-
-	if (kind == DMEM_FAULT_ERROR || !find_counters(&to, vm, region))
-		return 0;
-	region_touch(to.region, index);
-	count_fault(&to, index, kind, flags);
-	return 0;
+	to->vm->fetch_latency[slot]++;
+	to->vm->fetches_by_order[order]++;
+	to->donor->fetches[order][slot]++;
+	to->donor->fetch_ns[order] += event->time_ns;
 }
 
 /* The rest of a block has come: what nobody asked for. */
-static __always_inline void count_prefetch(struct dmem_vm_stats *stats,
-					   struct dmem_vm_ident *vm,
-					   struct dmem_region_ident *region, u32 nr_pages,
-					   u64 latency_ns)
+static __always_inline void count_prefetch(struct counters *to, const struct dmem_event *event)
 {
-	struct dmem_region_value *value = region_of(vm->id, region->index);
+	u32 nr = event->nr_pages, order = event->order;
 
-	stats->prefetches++;
-	stats->prefetch_latency_ns += latency_ns;
-	stats->prefetched_pages += nr_pages;
-	if (!value)
+	to->vm->fetched_pages += nr;
+	to->vm->prefetched_pages += nr;
+	to->vm->prefetches++;
+	to->vm->prefetch_latency_ns += event->time_ns;
+	add(&to->region->fetched_pages, nr);
+	add(&to->region->prefetched_pages, nr);
+	if (order >= DMEM_MAP_ORDERS)
 		return;
-	region_update(value, region);
-	add(&value->prefetched_pages, nr_pages);
+	to->donor->rest_requests[order]++;
+	to->donor->rest_pages[order] += nr;
+	to->donor->rest_ns[order] += event->time_ns;
 }
 
-/* A faulting page was counted for its region when it was asked for: by on_fault. */
-SEC("tp_btf/dmem_fetch")
-int BPF_PROG(on_fetch, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
-	     u32 order, u32 nr_pages, u32 nr_prefetched, u64 latency_ns, int err)
+static __always_inline void count_first_use(struct counters *to, u64 time_ns)
 {
-	struct dmem_vm_stats *stats = vm ? stats_of(vm->id) : NULL;
-	u32 slot;
+	u32 slot = log2_slot(time_ns, DMEM_LATENCY_SLOTS);
 
-	if (!stats || !region)
-		return 0;
-	if (err) {
-		stats->fetch_errors++;
-		return 0;
-	}
-	stats->fetched_pages += nr_pages;
-	if (nr_prefetched) {
-		count_prefetch(stats, vm, region, nr_prefetched, latency_ns);
-		return 0;
-	}
-	stats->fetch_ns += latency_ns;
-	slot = log2_slot(latency_ns, DMEM_LATENCY_SLOTS);
+	to->vm->prefetched_used_pages++;
+	add(&to->region->prefetched_used_pages, 1);
+	if (!time_ns)
+		return;
 	if (slot < DMEM_LATENCY_SLOTS)
-		stats->fetch_latency[slot]++;
-	if (order < DMEM_MAP_ORDERS)
-		stats->fetches_by_order[order]++;
-	return 0;
+		to->vm->first_use[slot]++;
+	slot = log2_slot(time_ns >> DMEM_FIRST_USE_SHIFT, DMEM_FIRST_USE_SLOTS);
+	if (slot < DMEM_FIRST_USE_SLOTS)
+		add_slot(to->region->first_use, slot);
 }
 
-SEC("tp_btf/dmem_evict")
-int BPF_PROG(on_evict, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u32 nr_pages,
-	     u32 nr_unused)
+static __always_inline void count_distance(struct counters *to, const struct dmem_event *event)
 {
-	struct counters to;
+	u32 from = event->last - 1, slot = DMEM_DISTANCE_ZERO;
 
-	if (!find_counters(&to, vm, region))
+	if (!event->last)
+		return;
+	if (event->page > from)
+		slot += 1 + log2_slot(event->page - from, DMEM_DISTANCE_ZERO);
+	else if (event->page < from)
+		slot -= 1 + log2_slot(from - event->page, DMEM_DISTANCE_ZERO);
+	if (slot < DMEM_DISTANCE_SLOTS)
+		add_slot(to->region->distance, slot);
+}
+
+static __always_inline void count_fault(struct counters *to, const struct dmem_event *event)
+{
+	bool returns = event->flags & DMEM_FAULT_F_RETRIED;
+	u32 kind = event->kind;
+
+	if (event->flags & DMEM_FAULT_F_PREFETCHED)
+		count_first_use(to, event->time_ns);
+	count_distance(to, event);
+	region_touch(to->region, event->page, to->epoch);
+	if (kind == DMEM_FAULT_SOFT || kind == DMEM_FAULT_RESCUE) {
+		/* The end of a fault was counted when it began. */
+		if (returns)
+			return;
+		to->vm->soft_faults++;
+		add(&to->region->soft_faults, 1);
+	} else {
+		to->vm->faults++;
+	}
+	if (kind == DMEM_FAULT_ZERO) {
+		to->vm->zero_fills++;
+		add(&to->region->zero_fills, 1);
+	} else if (kind == DMEM_FAULT_FETCH || kind == DMEM_FAULT_WAIT) {
+		add(&to->region->misses, 1);
+	}
+	if (event->flags & DMEM_FAULT_F_WRITE) {
+		to->vm->write_faults++;
+		add(&to->region->write_faults, 1);
+	}
+	if (event->nr_pages)
+		count_fetch(to, event);
+}
+
+static __always_inline void count_evicted(struct counters *to, const struct dmem_event *event)
+{
+	to->vm->evictions++;
+	to->vm->evicted_pages += event->nr_pages;
+	to->vm->prefetched_unused_pages += event->nr_unused;
+	add(&to->region->evicted_pages, event->nr_pages);
+	add(&to->region->prefetched_unused_pages, event->nr_unused);
+}
+
+static __always_inline void count_written(struct counters *to, const struct dmem_event *event)
+{
+	to->vm->writebacks++;
+	to->vm->writeback_pages += event->nr_pages;
+	to->vm->writeback_ns += event->time_ns;
+	add(&to->region->writeback_pages, event->nr_pages);
+}
+
+/* Not inlined, so that the verifier looks at it once, not once for every event of a batch. */
+__noinline int count_event(struct dmem_vm_stats *vm, struct dmem_latency_value *donor,
+			   struct dmem_region_value *region, const struct dmem_event *event,
+			   u32 epoch)
+{
+	struct counters to = { vm, donor, region, epoch };
+
+	if (!vm || !donor || !region || !event)
 		return 0;
-	to.vm->evictions++;
-	to.vm->evicted_pages += nr_pages;
-	to.vm->prefetched_unused_pages += nr_unused;
-	add(&to.region->evicted_pages, nr_pages);
-	add(&to.region->prefetched_unused_pages, nr_unused);
+	if ((s16)(event->version - region->version) >= 0) {
+		region->version = event->version;
+		region->local_pages = event->local_pages;
+		region->remote_pages = event->remote_pages;
+	}
+	if (event->kind < DMEM_FAULT_ERROR)
+		count_fault(&to, event);
+	else if (event->kind == DMEM_EVENT_FETCHED)
+		count_fetch(&to, event);
+	else if (event->kind == DMEM_EVENT_PREFETCHED)
+		count_prefetch(&to, event);
+	else if (event->kind == DMEM_EVENT_EVICTED)
+		count_evicted(&to, event);
+	else if (event->kind == DMEM_EVENT_WRITTEN)
+		count_written(&to, event);
+	else if (event->kind == DMEM_EVENT_FETCH_ERROR)
+		vm->fetch_errors++;
 	return 0;
 }
 
-SEC("tp_btf/dmem_writeback")
-int BPF_PROG(on_writeback, struct dmem_vm_ident *vm, struct dmem_region_ident *region, u64 page,
-	     u32 nr_pages, u64 latency_ns, int err)
-{
-	struct counters to;
+/* The event before: what it was counted in is looked up anew only for another's. */
+struct cursor {
+	u32 vm;
+	u32 region;
+	u32 donor;
+	struct dmem_vm_stats *of_vm;
+	struct dmem_region_value *of_region;
+	struct dmem_latency_value *of_donor;
+};
 
-	if (err || !find_counters(&to, vm, region))
+/* False when there is no room for the VM memory or the region: the event is lost. */
+static __always_inline bool cursor_move(struct cursor *at, const struct dmem_event *event)
+{
+	if (!at->of_vm || !at->of_donor || at->vm != event->vm || at->donor != event->donor) {
+		at->vm = event->vm;
+		at->donor = event->donor;
+		at->of_vm = stats_of(event->vm);
+		at->of_donor = latency_of(event->vm, event->donor);
+		at->of_region = NULL;
+	}
+	if (!at->of_region || at->region != event->region) {
+		at->region = event->region;
+		at->of_region = region_of(event->vm, event->region);
+	}
+	return at->of_vm && at->of_donor && at->of_region;
+}
+
+SEC("tp_btf/dmem_events")
+int BPF_PROG(on_events, struct dmem_event_batch *told)
+{
+	u32 zero = 0, nr = told ? told->nr : 0, now = epoch_number(), i;
+	struct batch *batch = bpf_map_lookup_elem(&batches, &zero);
+	struct cursor at = {};
+
+	if (!batch || nr > DMEM_EVENT_BATCH)
 		return 0;
-	to.vm->writebacks++;
-	to.vm->writeback_pages += nr_pages;
-	to.vm->writeback_ns += latency_ns;
-	add(&to.region->writeback_pages, nr_pages);
-	return 0;
-}
+	if (bpf_core_type_size(struct dmem_event) != sizeof(struct dmem_event) ||
+	    bpf_probe_read_kernel(batch, nr * sizeof(batch->events[0]), &told->events)) {
+		count_lost(nr);
+		return 0;
+	}
+	for (i = 0; i < DMEM_EVENT_BATCH && i < nr; i++) {
+		struct dmem_event *event = &batch->events[i];
 
-/* The memory slot of a guest frame, from KVM's own tree; NULL where there is none. */
-static __always_inline struct kvm_memory_slot *find_slot(struct kvm *kvm, u64 gfn)
-{
-	struct kvm_memslots *memslots = BPF_CORE_READ(kvm, memslots[0]);
-	u32 tree = BPF_CORE_READ(memslots, node_idx) & 1;
-	struct rb_node *node = BPF_CORE_READ(memslots, gfn_tree.rb_node);
-	u32 offset = bpf_core_field_offset(struct kvm_memory_slot, gfn_node) +
-		     tree * bpf_core_type_size(struct rb_node);
-	int depth;
-
-	for (depth = 0; depth < SLOT_TREE_DEPTH && node; depth++) {
-		struct kvm_memory_slot *slot = (void *)node - offset;
-		u64 base = BPF_CORE_READ(slot, base_gfn);
-
-		if (gfn < base)
-			node = BPF_CORE_READ(node, rb_left);
-		else if (gfn >= base + BPF_CORE_READ(slot, npages))
-			node = BPF_CORE_READ(node, rb_right);
+		if (cursor_move(&at, event))
+			count_event(at.of_vm, at.of_donor, at.of_region, event, now);
 		else
-			return slot;
+			count_lost(1);
 	}
-	return NULL;
-}
-
-/*
- * Whether KVM's faults are at guest-physical addresses now. Under shadow paging they are at
- * virtual ones, and those of a guest's own guest are at that one's addresses.
- */
-static __always_inline bool faults_are_physical(struct kvm_vcpu *vcpu)
-{
-	struct kvm_mmu *mmu = BPF_CORE_READ(vcpu, arch.mmu);
-
-	return BPF_CORE_READ_BITFIELD_PROBED(mmu, root_role.direct);
-}
-
-static long look_at_mapping(struct task_struct *task, struct vm_area_struct *vma,
-			    struct slot_value *found)
-{
-	struct file *file = vma->vm_file;
-
-	found->start = vma->vm_start;
-	found->end = vma->vm_end;
-	found->first_page = vma->vm_pgoff;
-	found->vm = 0;
-	if (file && BPF_CORE_READ(file, f_inode, i_sb, s_magic) == DMEM_MAGIC)
-		found->vm = BPF_CORE_READ(file, f_inode, i_ino);
-	return 0;
-}
-
-/* What is mapped at an address of the current task; false when that cannot be told now. */
-static __always_inline bool find_mapping(struct slot_key *key, u64 address,
-					 struct slot_value *found)
-{
-	struct slot_value *cached = bpf_map_lookup_elem(&slots, key);
-	u64 now = bpf_ktime_get_ns();
-
-	if (cached && now - cached->checked_ns < SLOT_CACHE_NS &&
-	    address >= cached->start && address < cached->end) {
-		*found = *cached;
-		return true;
-	}
-	if (bpf_find_vma(bpf_get_current_task_btf(), address, look_at_mapping, found, 0))
-		return false;
-	found->checked_ns = now;
-	bpf_map_update_elem(&slots, key, found, BPF_ANY);
-	return true;
-}
-
-SEC("tp_btf/kvm_page_fault")
-int BPF_PROG(on_kvm_page_fault, struct kvm_vcpu *vcpu, u64 fault_address, u64 error_code)
-{
-	u64 gfn = fault_address >> DMEM_PAGE_SHIFT;
-	struct dmem_plane_stats *plane = stats_of_plane();
-	struct dmem_region_value *value;
-	struct kvm_memory_slot *slot;
-	struct slot_value found = {};
-	struct dmem_vm_stats *stats;
-	struct slot_key key = {};
-	u64 address, page;
-
-	if (!plane || !vcpu)
-		return 0;
-	slot = faults_are_physical(vcpu) ? find_slot(vcpu->kvm, gfn) : NULL;
-	if (!slot) {
-		plane->kvm_faults_unmatched++;
-		return 0;
-	}
-	key.kvm = (u64)vcpu->kvm;
-	key.base_gfn = BPF_CORE_READ(slot, base_gfn);
-	address = BPF_CORE_READ(slot, userspace_addr) + ((gfn - key.base_gfn) << DMEM_PAGE_SHIFT);
-	if (!find_mapping(&key, address, &found)) {
-		plane->kvm_faults_unmatched++;
-		return 0;
-	}
-	if (!found.vm) {
-		plane->kvm_faults_other++;
-		return 0;
-	}
-	page = found.first_page + ((address - found.start) >> DMEM_PAGE_SHIFT);
-	value = region_of(found.vm, page >> DMEM_REGION_ORDER);
-	stats = stats_of(found.vm);
-	if (!value || !stats)
-		return 0;
-	stats->kvm_faults++;
-	add(&value->kvm_faults, 1);
-	region_touch(value, page & (DMEM_MAP_REGION_PAGES - 1));
 	return 0;
 }

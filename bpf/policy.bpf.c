@@ -28,7 +28,7 @@ u32 BPF_PROG(fetch_order, struct dmem_fetch_ctx *fetch)
 
 	if (!decided)
 		return DMEM_ORDER_DEFAULT;
-	__sync_fetch_and_add(&decided->used, 1);
+	__sync_fetch_and_add(&decided->asked, 1);
 	return decided->order;
 }
 

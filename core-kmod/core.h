@@ -3,8 +3,8 @@
  * core.h - the core's private types and what its files offer each other.
  *
  * Lock order (docs/core.md says why): inode->i_rwsem, vm->evict_mutex, mmap_lock or VMA lock,
- * page lock, vm->lru_lock, region->lock, the locks of spare pages and of the local donor's
- * link. All but the first four disable BH: transports complete in softirq.
+ * page lock, vm->lru_lock, region->lock, the locks of spare pages, of the local donor's link and
+ * of batches of events. All but the first four disable BH: transports complete in softirq.
  */
 #ifndef DMEM_CORE_H
 #define DMEM_CORE_H
@@ -62,6 +62,8 @@ struct dmem_region {
 	u16 nr_held;				/* words with a page, those being fetched too */
 	u16 nr_inactive;			/* vm->evict_mutex */
 	bool reused;				/* touched again since it was last deactivated */
+	u16 last_demand;			/* lock: dmem_region_demand() */
+	u64 advice;				/* of the policy: dmem_fetch_order() */
 	enum dmem_list {
 		DMEM_LIST_FRESH,
 		DMEM_LIST_ACTIVE,
@@ -179,6 +181,7 @@ struct dmem_io {
 };
 
 struct dmem_donor {
+	u32 id;					/* never used twice while the module is loaded */
 	const struct dmem_transport *transport;
 	u64 lent_pages;
 	void *data;
@@ -249,6 +252,18 @@ static inline u64 dmem_region_first_page(const struct dmem_region *region)
 	return (u64)region->ident.index << DMEM_REGION_ORDER;
 }
 
+/*
+ * Note an access that needed a donor, or would have if the page had not been prefetched. Returns
+ * 1 + the page of the one before, or 0. The region is locked.
+ */
+static inline u16 dmem_region_demand(struct dmem_region *region, unsigned int index)
+{
+	u16 last = region->last_demand;
+
+	region->last_demand = index + 1;
+	return last;
+}
+
 /* page.c */
 static inline enum dmem_page_state dmem_word_state(u64 word)
 {
@@ -315,7 +330,9 @@ void dmem_reclaim_exit(void);
 /* fault.c, fetch.c */
 vm_fault_t dmem_fault(struct vm_fault *vmf);
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
-		    unsigned int order);
+		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns);
+u64 dmem_fetch_clock(void);
+u64 dmem_fetch_since(u64 start_ns);
 void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
 void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
@@ -330,6 +347,12 @@ void dmem_release_pages(struct dmem_vm *vm, u64 first, u64 last);
 int dmem_policy_init(void);
 bool dmem_policy_is_there(void);
 u32 dmem_policy_order(struct dmem_fetch_ctx *ctx);
+
+/* batch.c */
+void dmem_batch_init(void);
+void dmem_batch_exit(void);
+void dmem_batch_add(const struct dmem_event *event);
+void dmem_batch_flush(void);
 
 /* transport.c, local.c */
 extern const struct dmem_transport dmem_local_transport;

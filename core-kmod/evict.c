@@ -250,6 +250,39 @@ static void dmem_account_evicted(struct dmem_region *region, struct dmem_region_
 	dmem_stat_add(vm, DMEM_STAT_EVICTED_PAGES, nr);
 	dmem_stat_add(vm, DMEM_STAT_PREFETCHED_UNUSED, nr_unused);
 	trace_dmem_evict(&vm->ident, ident, nr, nr_unused);
+	if (trace_dmem_events_enabled())
+		dmem_batch_add(&(struct dmem_event) {
+			.vm = vm->ident.id,
+			.region = ident->index,
+			.kind = DMEM_EVENT_EVICTED,
+			.donor = vm->ident.donor,
+			.nr_pages = nr,
+			.nr_unused = nr_unused,
+			.local_pages = ident->local_pages,
+			.remote_pages = ident->remote_pages,
+			.version = ident->version,
+		});
+}
+
+static void dmem_trace_written(const struct dmem_io *io, const struct dmem_region_ident *ident,
+			       u64 latency_ns, int err)
+{
+	trace_dmem_writeback(&io->vm->ident, ident,
+			     dmem_region_first_page(io->region) + io->pages[0].index,
+			     io->nr_pages, latency_ns, err);
+	if (!err && trace_dmem_events_enabled())
+		dmem_batch_add(&(struct dmem_event) {
+			.vm = io->vm->ident.id,
+			.region = ident->index,
+			.page = io->pages[0].index,
+			.kind = DMEM_EVENT_WRITTEN,
+			.time_ns = latency_ns,
+			.donor = io->vm->ident.donor,
+			.nr_pages = io->nr_pages,
+			.local_pages = ident->local_pages,
+			.remote_pages = ident->remote_pages,
+			.version = ident->version,
+		});
 }
 
 static void dmem_writeback_done(struct dmem_io *io, int err)
@@ -286,9 +319,7 @@ static void dmem_writeback_done(struct dmem_io *io, int err)
 		dmem_stat_add(vm, DMEM_STAT_WRITEBACKS, 1);
 		dmem_stat_add(vm, DMEM_STAT_WRITEBACK_PAGES, io->nr_pages);
 	}
-	trace_dmem_writeback(&vm->ident, &ident,
-			     dmem_region_first_page(region) + io->pages[0].index,
-			     io->nr_pages, latency_ns, err);
+	dmem_trace_written(io, &ident, latency_ns, err);
 	atomic_long_sub(io->nr_pages, &vm->nr_writeback);
 	dmem_account_evicted(region, &ident, nr_freed, nr_unused);
 	dmem_pages_give(vm, freed, nr_freed);

@@ -45,12 +45,41 @@ static u32 dmem_access_flags(const struct dmem_access *access)
 	       (flags & FAULT_FLAG_TRIED ? DMEM_FAULT_F_RETRIED : 0);
 }
 
-static void dmem_trace_fault(const struct dmem_access *access,
-			     const struct dmem_region_ident *ident, u32 kind, u32 flags)
+/* What dmem_trace_fault() has to tell beside the access itself. */
+struct dmem_told {
+	u32 kind;
+	u32 flags;
+	u16 last;		/* demand of the region: dmem_region_demand() */
+	bool came;		/* the page came with the fault */
+	unsigned int order;
+	u64 time_ns;		/* that took, or since it came */
+};
+
+static __always_inline void dmem_trace_fault(const struct dmem_access *access,
+					     const struct dmem_region_ident *ident,
+					     struct dmem_told told)
 {
+	const struct dmem_vm_ident *vm = &access->vm->ident;
+
 	if (trace_dmem_fault_enabled())
-		trace_dmem_fault(&access->vm->ident, ident, access->vmf->pgoff, kind,
-				 flags | dmem_access_flags(access));
+		trace_dmem_fault(vm, ident, access->vmf->pgoff, told.kind,
+				 told.flags | dmem_access_flags(access));
+	if (trace_dmem_events_enabled())
+		dmem_batch_add(&(struct dmem_event) {
+			.vm = vm->id,
+			.region = ident->index,
+			.page = access->index,
+			.last = told.last,
+			.kind = told.kind,
+			.flags = told.flags | dmem_access_flags(access),
+			.order = told.order,
+			.time_ns = told.time_ns,
+			.donor = vm->donor,
+			.nr_pages = told.came,
+			.local_pages = ident->local_pages,
+			.remote_pages = ident->remote_pages,
+			.version = ident->version,
+		});
 }
 
 /* As userfaultfd: a fault may be interrupted as far as its caller can take it. */
@@ -177,6 +206,7 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 	bool demanded = word & DMEM_PAGE_DEMANDED;
 	bool prefetched = word & DMEM_PAGE_PREFETCHED;
 	struct dmem_region_ident ident;
+	u16 last = 0;
 
 	get_page(page);
 	if (!trylock_page(page)) {
@@ -191,6 +221,8 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 				page));
 	if (state != DMEM_PAGE_MAPPED && !demanded && !prefetched)
 		region->reused = true;
+	if (prefetched && !demanded)
+		last = dmem_region_demand(region, access->index);
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 
@@ -200,10 +232,13 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 		dmem_stat_add(access->vm, DMEM_STAT_PREFETCHED_USED, 1);
 	if (!demanded)
 		dmem_stat_add(access->vm, DMEM_STAT_SOFT_FAULTS, 1);
-	dmem_trace_fault(access, &ident,
-			 state == DMEM_PAGE_WRITEBACK ? DMEM_FAULT_RESCUE : DMEM_FAULT_SOFT,
-			 (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
-			 (demanded ? DMEM_FAULT_F_RETRIED : 0));
+	dmem_trace_fault(access, &ident, (struct dmem_told) {
+		.kind = state == DMEM_PAGE_WRITEBACK ? DMEM_FAULT_RESCUE : DMEM_FAULT_SOFT,
+		.flags = (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
+			 (demanded ? DMEM_FAULT_F_RETRIED : 0),
+		.last = last,
+		.time_ns = prefetched ? dmem_fetch_since(page_private(page)) : 0,
+	});
 	access->vmf->page = page;
 	return VM_FAULT_LOCKED;
 }
@@ -231,7 +266,7 @@ static vm_fault_t dmem_fault_zero(struct dmem_access *access)
 		dmem_region_activate(region);
 	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
 	dmem_stat_add(access->vm, DMEM_STAT_ZERO_FILLS, 1);
-	dmem_trace_fault(access, &ident, DMEM_FAULT_ZERO, 0);
+	dmem_trace_fault(access, &ident, (struct dmem_told) { .kind = DMEM_FAULT_ZERO });
 	access->vmf->page = page;
 	return VM_FAULT_LOCKED;
 }
@@ -244,12 +279,15 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 	unsigned int order, index = access->index;
 	struct page *page = access->page;
 	struct dmem_region_ident ident;
+	u64 latency_ns = 0;
 	bool first;
+	u16 last;
 	int ret;
 
 	first = dmem_page_set(region, index,
 			      dmem_word(DMEM_PAGE_FETCHING, DMEM_PAGE_COPY | DMEM_PAGE_DEMANDED,
 					page));
+	last = dmem_region_demand(region, index);
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 	access->page = NULL;
@@ -258,8 +296,14 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 		dmem_region_activate(region);
 	order = dmem_fetch_order(region, index, dmem_access_flags(access));
 	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
-	dmem_trace_fault(access, &ident, DMEM_FAULT_FETCH, 0);
-	ret = dmem_fetch_page(region, index, page, order);
+	ret = dmem_fetch_page(region, index, page, order, &ident, &latency_ns);
+	dmem_trace_fault(access, &ident, (struct dmem_told) {
+		.kind = DMEM_FAULT_FETCH,
+		.last = last,
+		.came = ret > 0,
+		.order = order,
+		.time_ns = latency_ns,
+	});
 	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
 	if (ret < 0)
@@ -277,13 +321,19 @@ static vm_fault_t dmem_fault_join(struct dmem_access *access, u64 word)
 	__releases(&access->region->lock)
 {
 	struct dmem_region_ident ident = access->region->ident;
+	u16 last = 0;
 
-	if (!(word & DMEM_PAGE_DEMANDED))
+	if (!(word & DMEM_PAGE_DEMANDED)) {
 		dmem_page_set(access->region, access->index, word | DMEM_PAGE_DEMANDED);
+		last = dmem_region_demand(access->region, access->index);
+	}
 	spin_unlock_bh(&access->region->lock);
 	if (!(word & DMEM_PAGE_DEMANDED)) {
 		dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
-		dmem_trace_fault(access, &ident, DMEM_FAULT_WAIT, 0);
+		dmem_trace_fault(access, &ident, (struct dmem_told) {
+			.kind = DMEM_FAULT_WAIT,
+			.last = last,
+		});
 	}
 	return dmem_fault_wait(access, false);
 }
@@ -355,7 +405,7 @@ static vm_fault_t dmem_fault_step(struct dmem_access *access)
 	default:
 		ident = region->ident;
 		spin_unlock_bh(&region->lock);
-		dmem_trace_fault(access, &ident, DMEM_FAULT_ERROR, 0);
+		dmem_trace_fault(access, &ident, (struct dmem_told) { .kind = DMEM_FAULT_ERROR });
 		return VM_FAULT_SIGBUS;
 	}
 	/* The state has changed meanwhile: begin anew, with another page or a first one. */

@@ -12,23 +12,11 @@
 #include "core.h"
 #include "trace.h"
 
-/**
- * dmem_fetch_order - the block order for a fault
- * @region: the region that the fault is in; not locked
- * @index: the faulting page within it
- * @flags: DMEM_FAULT_F_*
- *
- * Return: 0 ... DMEM_ORDER_MAX, whatever the policy says.
- */
-unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags)
+/* The policy's word, as it is. */
+static u32 dmem_fetch_ask(struct dmem_region *region, unsigned int index, u32 flags)
 {
 	struct dmem_vm *vm = region->vm;
-	struct dmem_fetch_ctx ctx;
-	u32 order;
-
-	if (!dmem_policy_is_there())
-		return READ_ONCE(vm->ident.order);
-	ctx = (struct dmem_fetch_ctx) {
+	struct dmem_fetch_ctx ctx = {
 		.vm = vm->ident.id,
 		.region = region->ident.index,
 		.page = dmem_region_first_page(region) + index,
@@ -36,9 +24,35 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 		.flags = flags,
 		.size_bytes = READ_ONCE(vm->ident.size_bytes),
 	};
-	order = dmem_policy_order(&ctx);
+
+	return dmem_policy_order(&ctx);
+}
+
+/**
+ * dmem_fetch_order - the block order for a fault
+ * @region: the region that the fault is in; not locked
+ * @index: the faulting page within it
+ * @flags: DMEM_FAULT_F_*
+ *
+ * To ask the policy costs as much as a tenth of a fault: what it says of a region holds for the rest
+ * of the tick.
+ *
+ * Return: 0 ... DMEM_ORDER_MAX, whatever the policy says.
+ */
+unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags)
+{
+	struct dmem_vm *vm = region->vm;
+	u64 advice = READ_ONCE(region->advice);
+	u32 order = advice;
+
+	if (!dmem_policy_is_there())
+		return READ_ONCE(vm->ident.order);
+	if (advice >> 32 != (u32)jiffies) {
+		order = dmem_fetch_ask(region, index, flags);
+		WRITE_ONCE(region->advice, jiffies << 32 | order);
+	}
 	if (order == DMEM_ORDER_DEFAULT)
-		return ctx.default_order;
+		return READ_ONCE(vm->ident.order);
 	if (order > DMEM_ORDER_MAX) {
 		dmem_stat_add(vm, DMEM_STAT_POLICY_CLAMPED, 1);
 		order = DMEM_ORDER_MAX;
@@ -48,7 +62,7 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 }
 
 /* One page of a fetch has come, or will not. Returns the page if it is to be freed. */
-static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err)
+static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now_ns)
 {
 	struct dmem_region *region = io->region;
 	unsigned int index = io->pages[i].index;
@@ -57,6 +71,9 @@ static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err)
 	u64 keep = word & (DMEM_PAGE_PREFETCHED | DMEM_PAGE_DEMANDED);
 
 	if (!err) {
+		/* Of interest only where its first use is an event of its own. */
+		if (keep & DMEM_PAGE_PREFETCHED)
+			set_page_private(page, now_ns);
 		dmem_page_set(region, index, dmem_word(DMEM_PAGE_UNMAPPED, keep | DMEM_PAGE_COPY |
 						       DMEM_PAGE_YOUNG, page));
 		return NULL;
@@ -76,26 +93,44 @@ static void dmem_fetch_wake(struct dmem_region *region)
 }
 
 /* Clock for latencies, if anybody wants to know them: cheaper than ktime_get_ns(). */
-static u64 dmem_fetch_clock(void)
+u64 dmem_fetch_clock(void)
 {
-	return trace_dmem_fetch_enabled() ? local_clock() : 0;
+	return trace_dmem_events_enabled() || trace_dmem_fetch_enabled() ? local_clock() : 0;
 }
 
-/* The clocks of two CPUs may differ by a little. */
-static u64 dmem_fetch_latency(u64 start_ns)
+/* Time since such a clock; 0 when either is not known. The clocks of two CPUs may differ a little. */
+u64 dmem_fetch_since(u64 start_ns)
 {
-	return max_t(s64, local_clock() - start_ns, 0);
+	u64 now_ns = start_ns ? dmem_fetch_clock() : 0;
+
+	return now_ns ? max_t(s64, now_ns - start_ns, 1) : 0;
 }
 
 static void dmem_fetch_trace(const struct dmem_io *io, const struct dmem_region_ident *ident,
 			     int err)
 {
-	if (!io->start_ns)
+	u64 latency_ns = dmem_fetch_since(io->start_ns);
+
+	if (!latency_ns)
 		return;
 	trace_dmem_fetch(&io->vm->ident, ident,
 			 dmem_region_first_page(io->region) + io->pages[0].index, io->order,
-			 io->nr_pages, io->prefetch ? io->nr_pages : 0,
-			 dmem_fetch_latency(io->start_ns), err);
+			 io->nr_pages, io->prefetch ? io->nr_pages : 0, latency_ns, err);
+	if (trace_dmem_events_enabled())
+		dmem_batch_add(&(struct dmem_event) {
+			.vm = io->vm->ident.id,
+			.region = ident->index,
+			.page = io->pages[0].index,
+			.kind = err ? DMEM_EVENT_FETCH_ERROR :
+				io->prefetch ? DMEM_EVENT_PREFETCHED : DMEM_EVENT_FETCHED,
+			.order = io->order,
+			.time_ns = latency_ns,
+			.donor = io->vm->ident.donor,
+			.nr_pages = io->nr_pages,
+			.local_pages = ident->local_pages,
+			.remote_pages = ident->remote_pages,
+			.version = ident->version,
+		});
 }
 
 static void dmem_fetch_free(struct dmem_io *io)
@@ -111,6 +146,7 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	struct dmem_region *region = io->region;
 	struct dmem_region_ident ident;
 	struct dmem_vm *vm = io->vm;
+	u64 now_ns = io->prefetch ? dmem_fetch_clock() : 0;
 	unsigned int nr_lost = 0;
 	u16 i;
 
@@ -118,7 +154,7 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	rcu_read_lock();
 	spin_lock_bh(&region->lock);
 	for (i = 0; i < io->nr_pages; i++) {
-		struct page *page = dmem_fetch_end_page(io, i, err);
+		struct page *page = dmem_fetch_end_page(io, i, err, now_ns);
 
 		if (page)
 			lost[nr_lost++] = page;
@@ -192,12 +228,11 @@ static int dmem_fetch_send(struct dmem_io *io)
 
 /* FETCHING -> MAPPED of a page that came while its fault looked on: see dmem_fetch_page(). */
 static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struct page *page,
-			   unsigned int order)
+			   unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns)
 {
 	struct dmem_vm *vm = region->vm;
 	const struct dmem_transport *transport = vm->pool->donor.transport;
 	u64 start_ns = dmem_fetch_clock();
-	struct dmem_region_ident ident;
 
 	if (!transport->read_now || transport->read_now(region, index, page))
 		return false;
@@ -206,14 +241,15 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
 	get_page(page);
 	spin_lock_bh(&region->lock);
 	dmem_page_set(region, index, dmem_word(DMEM_PAGE_MAPPED, DMEM_PAGE_COPY, page));
-	ident = region->ident;
+	*ident = region->ident;
 	spin_unlock_bh(&region->lock);
 	dmem_fetch_wake(region);
 
 	dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, 1);
-	if (start_ns)
-		trace_dmem_fetch(&vm->ident, &ident, dmem_region_first_page(region) + index,
-				 order, 1, 0, dmem_fetch_latency(start_ns), 0);
+	*latency_ns = dmem_fetch_since(start_ns);
+	if (*latency_ns)
+		trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index,
+				 order, 1, 0, *latency_ns, 0);
 	return true;
 }
 
@@ -223,19 +259,21 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
  * @index: the faulting page, FETCHING and DEMANDED
  * @page: what its word holds
  * @order: of the block around it; the rest is for dmem_fetch_rest()
+ * @ident: the region's; as it is now, when the page is here
+ * @latency_ns: takes how long it took, when it is here and somebody wants to know
  *
  * Return: 1 when it is here: its word is MAPPED, @page is locked and has a reference for the
  * mapping; 0 when it is on its way; -ENOMEM, or the transport's errno when nothing could be
  * sent: the page is REMOTE again then, and @page has been given back.
  */
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
-		    unsigned int order)
+		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns)
 {
 	struct dmem_vm *vm = region->vm;
 	struct dmem_io *io;
 
 	dmem_stat_add(vm, DMEM_STAT_FETCHES + order, 1);
-	if (dmem_fetch_now(region, index, page, order))
+	if (dmem_fetch_now(region, index, page, order, ident, latency_ns))
 		return 1;
 	io = this_cpu_xchg(vm->cpu->io, NULL);
 	if (!io)

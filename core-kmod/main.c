@@ -8,6 +8,7 @@ static int __init dmem_init(void)
 {
 	int err;
 
+	dmem_batch_init();
 	dmem_wq = alloc_workqueue("dmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!dmem_wq)
 		return -ENOMEM;
@@ -40,6 +41,7 @@ static void __exit dmem_exit(void)
 	dmem_inode_cache_exit();
 	dmem_reclaim_exit();
 	destroy_workqueue(dmem_wq);
+	dmem_batch_exit();
 }
 
 module_init(dmem_init);

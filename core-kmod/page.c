@@ -53,6 +53,7 @@ bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word)
 	WRITE_ONCE(region->words[index], word);
 	region->ident.local_pages += local;
 	region->ident.remote_pages += remote;
+	region->ident.version += local || remote;
 	region->nr_held += held;
 	if (local)
 		dmem_stat_add(region->vm, DMEM_STAT_LOCAL, local);

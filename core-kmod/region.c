@@ -81,6 +81,7 @@ static struct dmem_region *dmem_region_new(struct dmem_vm *vm, u32 index)
 	spin_lock_init(&region->lock);
 	init_waitqueue_head(&region->wait);
 	region->list = DMEM_LIST_NONE;
+	region->advice = DMEM_ORDER_DEFAULT;
 	return region;
 }
 

@@ -9,6 +9,8 @@
 
 #include "core.h"
 
+static atomic_t dmem_donors;
+
 static const struct dmem_transport *const dmem_transports[] = {
 	&dmem_local_transport,
 };
@@ -35,6 +37,7 @@ int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc)
 		    strncmp(transport->name, pool->donor_spec, len))
 			continue;
 		pool->donor.transport = transport;
+		pool->donor.id = atomic_inc_return(&dmem_donors);
 		err = transport->open(pool, &pool->donor, spec, fc);
 		pool->donor_is_open = !err;
 		return err;

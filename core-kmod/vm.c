@@ -42,6 +42,7 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	vm->pool = pool;
 	vm->ident.id = inode->i_ino;
 	vm->ident.order = pool->order;
+	vm->ident.donor = pool->donor.id;
 	snprintf(vm->ident.name, sizeof(vm->ident.name), "%.*s", (int)name->len, name->name);
 
 	init_waitqueue_head(&vm->free_wait);
@@ -92,6 +93,8 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 		wait_event(region->wait, !dmem_region_is_busy(region));
 	/* Completions that were seen above may still be on their last steps. */
 	synchronize_rcu();
+	/* Nothing is told of it later. */
+	dmem_batch_flush();
 	dmem_trace_vm(vm, DMEM_VM_GONE);
 
 	dmem_regions_exit(vm);

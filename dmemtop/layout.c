@@ -461,13 +461,13 @@ static void region_order(const void *row, size_t which, char *buf, size_t len)
 		snprintf(buf, len, "-");
 }
 
-static void region_applied(const void *row, size_t which, char *buf, size_t len)
+static void region_asked(const void *row, size_t which, char *buf, size_t len)
 {
 	const struct top_region *region = row;
 
 	(void)which;
 	if (region->decided)
-		dmem_format_count(buf, len, region->decision_used);
+		dmem_format_count(buf, len, region->decision_asked);
 	else
 		snprintf(buf, len, "-");
 }
@@ -486,7 +486,7 @@ static const struct column region_columns[] = {
 	{ "USED", NULL, 7, 8, NO_SORT, REGION_COUNT(prefetched_used_pages) },
 	{ "UNUSED", NULL, 7, 9, NO_SORT, REGION_COUNT(prefetched_unused_pages) },
 	{ "ORDER", NULL, 5, 4, TOP_REGIONS_BY_ORDER, region_order, 0 },
-	{ "APPLIED", NULL, 7, 10, NO_SORT, region_applied, 0 },
+	{ "ASKED", NULL, 7, 10, NO_SORT, region_asked, 0 },
 	{}
 };
 
@@ -838,7 +838,7 @@ static void lay_region(struct top_grid *grid, const struct top_model *model,
 	pen_field(&pen, TOP_PLAIN, "prefetch %u used %u unused", region->prefetched_used_pages,
 		  region->prefetched_unused_pages);
 	if (region->decided)
-		pen_field(&pen, TOP_PLAIN, "applied %llu", region->decision_used);
+		pen_field(&pen, TOP_PLAIN, "asked %llu times", region->decision_asked);
 	pen_field(&pen, TOP_PLAIN, "at %s", text);
 }
 
@@ -1012,7 +1012,7 @@ static const char glossary[] =
 	"KVM: the guest's second-level misses. P50, P99: fetch latency. "
 	"ACC: prefetched pages that were then used. Regions: TOUCHED: pages seen in use of late. "
 	"USED, UNUSED: prefetched pages. ORDER: what is decided. "
-	"APPLIED: fetches that went by it. In the map of orders, bright ones are decided.";
+	"ASKED: times that the core did. In the map of orders, bright ones are decided.";
 
 /* Lines that it takes at a width of 80, with the empty one above. */
 #define GLOSSARY_LINES	9

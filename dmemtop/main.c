@@ -272,16 +272,17 @@ static const struct {
 	const char *name;
 	size_t offset;
 } counts[] = {
-	COUNT(faults), COUNT(soft_faults), COUNT(zero_fills), COUNT(fetched_pages),
+	COUNT(faults), COUNT(soft_faults), COUNT(write_faults), COUNT(zero_fills),
+	COUNT(fetched_pages),
 	COUNT(fetch_errors), COUNT(fetch_ns), COUNT(prefetches), COUNT(prefetch_latency_ns),
 	COUNT(prefetched_pages), COUNT(prefetched_used_pages), COUNT(prefetched_unused_pages),
 	COUNT(evictions), COUNT(evicted_pages), COUNT(writebacks), COUNT(writeback_pages),
-	COUNT(writeback_ns), COUNT(kvm_faults),
+	COUNT(writeback_ns), COUNT(kvm_faults), COUNT(kvm_write_faults),
 };
 
 _Static_assert(sizeof(struct dmem_vm_stats) ==
 	       sizeof(__u64) * (sizeof(counts) / sizeof(counts[0]) + DMEM_MAP_ORDERS +
-				DMEM_LATENCY_SLOTS),
+				2 * DMEM_LATENCY_SLOTS),
 	       "struct dmem_vm_stats has a count that JSON does not");
 
 static const char *const rate_names[TOP_COUNTS] = {
@@ -309,7 +310,7 @@ static struct json_object *region_json(const struct top_region *region)
 	put_number(object, "prefetched_unused_pages", region->prefetched_unused_pages);
 	put_number(object, "order", region->order);
 	put(object, "decided", need(json_object_new_boolean(region->decided)));
-	put_number(object, "decision_used", region->decision_used);
+	put_number(object, "decision_asked", region->decision_asked);
 	return object;
 }
 
@@ -348,6 +349,7 @@ static struct json_object *vm_json(const struct top_vm *vm, bool has_regions)
 	put_number(object, "fetches", top_count_of(&vm->total, TOP_FETCHES));
 	put_numbers(object, "fetches_by_order", vm->total.fetches_by_order, DMEM_MAP_ORDERS);
 	put_numbers(object, "fetch_latency", vm->total.fetch_latency, DMEM_LATENCY_SLOTS);
+	put_numbers(object, "first_use", vm->total.first_use, DMEM_LATENCY_SLOTS);
 	for (int i = 0; i < TOP_COUNTS; i++)
 		put_double(object, rate_names[i], vm->per_s[i]);
 	put_double(object, "fetch_latency_p50_ns", vm->fetch_p50_ns);

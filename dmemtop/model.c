@@ -200,7 +200,7 @@ static void fill_region(struct top_region *region, const struct top_vm *vm,
 	/* As the core clamps what it is handed. */
 	region->order = order < DMEM_MAP_ORDERS ? order : DMEM_MAP_ORDERS - 1;
 	region->decided = now->decided;
-	region->decision_used = now->decided ? now->order.used : 0;
+	region->decision_asked = now->decided ? now->order.asked : 0;
 }
 
 /* How far the walk through both readings' regions has come. */

@@ -73,7 +73,7 @@ enum top_count {
  * @misses_per_s: or TOP_UNKNOWN
  * @order: in force: the decided one, else the VM's default
  * @decided: something is decided
- * @decision_used: fetches that used the decision
+ * @decision_asked: times that the core asked for the decision
  */
 struct top_region {
 	__u32 index;
@@ -88,7 +88,7 @@ struct top_region {
 	__u32 prefetched_unused_pages;
 	unsigned int order;
 	bool decided;
-	__u64 decision_used;
+	__u64 decision_asked;
 };
 
 /**

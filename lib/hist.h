@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* hist.h - figures from the log2 histograms of maps.h. */
+/* hist.h - figures from the log2 histograms and the bitmaps of maps.h. */
 #ifndef DMEM_HIST_H
 #define DMEM_HIST_H
 
@@ -18,5 +18,17 @@
  * Return: 0 of an empty histogram.
  */
 double dmem_hist_quantile(const __u64 *slots, size_t nr, double share);
+
+/**
+ * dmem_touched_blocks - how many blocks of a region hold a touched page
+ * @touched: dmem_region_value.touched
+ * @order: of the blocks, 0 ... 9
+ *
+ * The share of each such block that is used is dmem_touched_pages() / (blocks << order) on average.
+ */
+unsigned int dmem_touched_blocks(const __u64 *touched, unsigned int order);
+
+/** dmem_touched_pages - how many pages of a region were touched: its blocks of order 0. */
+unsigned int dmem_touched_pages(const __u64 *touched);
 
 #endif /* DMEM_HIST_H */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <dirent.h>
+#include <time.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -41,6 +42,9 @@ static char libbpf_said[256];
 
 static bool is_verbose;
 
+/* Of the maps to be made: dmem_plane_set_limits(). */
+static __u32 most_vms = DMEM_MAX_VMS, most_regions = DMEM_MAX_REGIONS;
+
 /* The first thing that libbpf complained of is the cause: what follows is consequence. */
 static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -61,6 +65,26 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 void dmem_plane_set_verbose(bool verbose)
 {
 	is_verbose = verbose;
+}
+
+void dmem_plane_set_limits(__u32 vms, __u32 regions)
+{
+	most_vms = vms ? vms : DMEM_MAX_VMS;
+	most_regions = regions ? regions : DMEM_MAX_REGIONS;
+}
+
+static int limit_maps(struct plane_programs *programs)
+{
+	struct bpf_map *orders = bpf_object__find_map_by_name(programs->policy, "orders");
+	int err = bpf_map__set_max_entries(programs->locality->maps.vms, most_vms);
+
+	if (!err)
+		err = bpf_map__set_max_entries(programs->locality->maps.vm_stats, most_vms);
+	if (!err)
+		err = bpf_map__set_max_entries(programs->locality->maps.latencies, most_vms);
+	if (!err)
+		err = bpf_map__set_max_entries(programs->locality->maps.regions, most_regions);
+	return err ? err : bpf_map__set_max_entries(orders, most_regions);
 }
 
 static int check_system(struct dmem_error *error)
@@ -175,6 +199,16 @@ static int write_version(struct locality *locality)
 				    sizeof(epoch), BPF_ANY);
 }
 
+/* The kernel's HZ: what its coarse clocks go by. */
+static __u32 ticks_per_s(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_sec || tick.tv_nsec <= 0)
+		return 1;
+	return 1000000000 / tick.tv_nsec;
+}
+
 static int open_programs(struct plane_programs *programs, bool has_kvm, struct dmem_error *error)
 {
 	int err;
@@ -186,6 +220,10 @@ static int open_programs(struct plane_programs *programs, bool has_kvm, struct d
 		return plane_fail(error, errno, "opening the BPF programs");
 	bpf_program__set_autoload(programs->locality->progs.on_kvm_page_fault, has_kvm);
 
+	programs->locality->rodata->jiffies_per_s = ticks_per_s();
+	err = limit_maps(programs);
+	if (err)
+		return plane_fail(error, err, "setting the maps' sizes");
 	err = locality__load(programs->locality);
 	if (err)
 		return plane_fail(error, err, "loading the locality programs");

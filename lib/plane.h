@@ -19,6 +19,7 @@ enum dmem_plane_map {
 	DMEM_PLANE_STATS,
 	DMEM_PLANE_VMS,
 	DMEM_PLANE_VM_STATS,
+	DMEM_PLANE_LATENCIES,
 	DMEM_PLANE_REGIONS,
 	DMEM_PLANE_ORDERS,
 	DMEM_PLANE_MAPS,
@@ -34,6 +35,12 @@ struct dmem_plane_vm {
 	__u32 id;
 	struct dmem_vm_value value;
 	struct dmem_vm_stats stats;
+};
+
+/** struct dmem_plane_latency - fetches of one VM memory from one donor, summed over the CPUs. */
+struct dmem_plane_latency {
+	struct dmem_latency_key key;
+	struct dmem_latency_value value;
 };
 
 /** struct dmem_plane_region - one region, with its decision where there is one. */
@@ -56,6 +63,16 @@ int dmem_plane_load(bool *has_kvm, struct dmem_error *error);
 /** dmem_plane_set_verbose - let libbpf and the verifier say all they have to, on stderr. */
 void dmem_plane_set_verbose(bool verbose);
 
+/**
+ * dmem_plane_set_limits - how much the maps of the next plane to be loaded may hold
+ * @vms: VM memories, 0: DMEM_MAX_VMS
+ * @regions: regions of all of them, 0: DMEM_MAX_REGIONS
+ *
+ * Events that find no room are counted as lost. An entry of a region takes 256 bytes, and the maps
+ * of regions and of decisions 16 bytes for each region that they may hold, used or not.
+ */
+void dmem_plane_set_limits(__u32 vms, __u32 regions);
+
 /** dmem_plane_unload - detach and unpin. ENOENT when it is not loaded. */
 int dmem_plane_unload(struct dmem_error *error);
 
@@ -75,6 +92,11 @@ int dmem_plane_read_vms(const struct dmem_plane *plane, struct dmem_plane_vm **v
 /** dmem_plane_read_regions - all regions, by VM and index; the caller frees *@regions. */
 int dmem_plane_read_regions(const struct dmem_plane *plane, struct dmem_plane_region **regions,
 			    size_t *nr, struct dmem_error *error);
+
+/** dmem_plane_read_latencies - all fetch latencies, in no order; the caller frees *@latencies. */
+int dmem_plane_read_latencies(const struct dmem_plane *plane,
+			      struct dmem_plane_latency **latencies, size_t *nr,
+			      struct dmem_error *error);
 
 /** dmem_plane_read_stats - the plane's own counts, summed over the CPUs. */
 int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stats *stats,

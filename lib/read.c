@@ -23,6 +23,7 @@ static const char *const map_names[DMEM_PLANE_MAPS] = {
 	[DMEM_PLANE_STATS] = "plane_stats",
 	[DMEM_PLANE_VMS] = "vms",
 	[DMEM_PLANE_VM_STATS] = "vm_stats",
+	[DMEM_PLANE_LATENCIES] = "latencies",
 	[DMEM_PLANE_REGIONS] = "regions",
 	[DMEM_PLANE_ORDERS] = "orders",
 };
@@ -175,20 +176,59 @@ static void sum_cpus(__u64 *sum, const __u64 *cpus, size_t words, int nr_cpus)
 			sum[i] += cpus[cpu * words + i];
 }
 
-static int read_vm_stats(const struct dmem_plane *plane, struct dmem_plane_vm *vm)
+/* One entry of a per-CPU map, whose counters are all __u64, added up. */
+static int read_cpus(int fd, const void *key, void *sum, size_t size)
 {
-	struct dmem_vm_key key = { .vm = vm->id };
 	int err, nr_cpus = libbpf_num_possible_cpus();
-	__u64 *cpus = calloc(nr_cpus, sizeof(vm->stats));
+	__u64 *cpus = calloc(nr_cpus, size);
 
 	if (!cpus)
 		return -ENOMEM;
-	err = bpf_map_lookup_elem(plane->map[DMEM_PLANE_VM_STATS], &key, cpus);
-	/* No event yet: nothing to add up. */
+	err = bpf_map_lookup_elem(fd, key, cpus);
 	if (!err)
-		sum_cpus((__u64 *)&vm->stats, cpus, sizeof(vm->stats) / 8, nr_cpus);
+		sum_cpus(sum, cpus, size / 8, nr_cpus);
 	free(cpus);
+	return err;
+}
+
+static int read_vm_stats(const struct dmem_plane *plane, struct dmem_plane_vm *vm)
+{
+	struct dmem_vm_key key = { .vm = vm->id };
+	int err = read_cpus(plane->map[DMEM_PLANE_VM_STATS], &key, &vm->stats, sizeof(vm->stats));
+
+	/* No event yet: nothing to add up. */
 	return err == -ENOENT ? 0 : err;
+}
+
+int dmem_plane_read_latencies(const struct dmem_plane *plane,
+			      struct dmem_plane_latency **latencies, size_t *nr,
+			      struct dmem_error *error)
+{
+	int fd = plane->map[DMEM_PLANE_LATENCIES], err;
+	struct dmem_latency_key key, *last = NULL;
+	struct dmem_plane_latency *grown;
+
+	*latencies = NULL;
+	*nr = 0;
+	while (!(err = bpf_map_get_next_key(fd, last, &key))) {
+		grown = realloc(*latencies, (*nr + 1) * sizeof(*grown));
+		err = grown ? 0 : -ENOMEM;
+		if (err)
+			break;
+		*latencies = grown;
+		grown[*nr].key = key;
+		err = read_cpus(fd, &key, &grown[*nr].value, sizeof(grown->value));
+		/* Deleted meanwhile, like the rest of its VM memory: begin anew. */
+		last = err == -ENOENT ? NULL : &grown[*nr].key;
+		*nr = err == -ENOENT ? 0 : *nr + 1;
+		if (err && err != -ENOENT)
+			break;
+	}
+	if (err == -ENOENT)
+		return 0;
+	free(*latencies);
+	*latencies = NULL;
+	return read_fail(error, err, DMEM_PLANE_LATENCIES);
 }
 
 static int compare_vms(const void *a, const void *b)
@@ -323,16 +363,9 @@ out:
 int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stats *stats,
 			  struct dmem_error *error)
 {
-	int err, nr_cpus = libbpf_num_possible_cpus();
-	__u64 *cpus = calloc(nr_cpus, sizeof(*stats));
 	__u32 zero = 0;
+	int err = read_cpus(plane->map[DMEM_PLANE_STATS], &zero, stats, sizeof(*stats));
 
-	if (!cpus)
-		return read_fail(error, -ENOMEM, DMEM_PLANE_STATS);
-	err = bpf_map_lookup_elem(plane->map[DMEM_PLANE_STATS], &zero, cpus);
-	if (!err)
-		sum_cpus((__u64 *)stats, cpus, sizeof(*stats) / 8, nr_cpus);
-	free(cpus);
 	return err ? read_fail(error, err, DMEM_PLANE_STATS) : 0;
 }
 
@@ -377,6 +410,22 @@ int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *err
 	return err ? read_fail(error, err, DMEM_PLANE_EPOCH) : 0;
 }
 
+static void forget_latencies(const struct dmem_plane *plane, __u32 vm)
+{
+	int fd = plane->map[DMEM_PLANE_LATENCIES];
+	struct dmem_latency_key key, next;
+	bool first = true;
+
+	while (!bpf_map_get_next_key(fd, first ? NULL : &key, &next)) {
+		if (!first && key.vm == vm)
+			bpf_map_delete_elem(fd, &key);
+		key = next;
+		first = false;
+	}
+	if (!first && key.vm == vm)
+		bpf_map_delete_elem(fd, &key);
+}
+
 int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm,
 			 const struct dmem_plane_region *regions, size_t nr,
 			 struct dmem_error *error)
@@ -391,6 +440,7 @@ int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm,
 		bpf_map_delete_elem(plane->map[DMEM_PLANE_ORDERS], &regions[i].key);
 		bpf_map_delete_elem(plane->map[DMEM_PLANE_REGIONS], &regions[i].key);
 	}
+	forget_latencies(plane, vm);
 	bpf_map_delete_elem(plane->map[DMEM_PLANE_VM_STATS], &key);
 	err = bpf_map_delete_elem(plane->map[DMEM_PLANE_VMS], &key);
 	if (err && err != -ENOENT)

@@ -17,7 +17,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 $(SELFTESTS): $(O)/tests/%: $(O)/obj/tests/selftests/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LIBS) -lpthread
+	$(CC) -o $@ $(filter %.o,$^) $(LIBDMEM) $(LIBS) -lpthread -lm
 
 $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
 		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
@@ -30,7 +30,8 @@ $(NUMA_SELFTESTS): $(O)/numa/tests/%: $(O)/obj/tests/selftests/numa/%.o \
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
 # Those with a guest of their own.
-$(O)/tests/kvm_slots: $(VMM_OBJ)
+$(O)/tests/kvm_slots $(O)/tests/locality: $(VMM_OBJ)
+$(O)/tests/locality: $(O)/obj/tests/locality/model.o
 
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h

@@ -20,12 +20,15 @@
 #define INTERVAL_DEFAULT_S	2.0
 #define INTERVAL_MIN_S		0.05
 #define INTERVAL_MAX_S		3600.0
+/* 256 TiB: more than a file may have. */
+#define MAX_REGIONS_MOST	134217728UL
 
-enum action { RUN, ONCE, LOAD, UNLOAD };
+enum action { RUN, ONCE, LOAD, UNLOAD, EXPLAIN };
 
 struct options {
 	enum action action;
 	double interval_s;
+	const char *explain;
 };
 
 static const char usage_text[] =
@@ -34,12 +37,15 @@ static const char usage_text[] =
 	"\n"
 	"  -m, --mode MODE       auto (default): the model decides\n"
 	"                        static:N: every region gets order N, 0 to 9\n"
+	"                        buddy: merge with buddies in use, halve what was evicted unused\n"
 	"                        off: watch only; the VMs' default orders hold\n"
 	"  -i, --interval S      seconds between decisions, 0.05 to 3600 (default 2)\n"
 	"  -n, --dry-run         log what would be decided, write nothing\n"
 	"      --load            load the BPF plane, decide nothing, leave it pinned\n"
 	"      --once            one round, then end; the plane stays\n"
 	"      --unload          take the BPF plane down: default orders hold again\n"
+	"      --explain VM:N    what was seen of region N, and what each order would cost\n"
+	"      --max-regions N   room in the maps of a plane that is loaded (default 1048576)\n"
 	"  -v, --verbose         what libbpf and the verifier say\n"
 	"  -h, --help\n"
 	"\n"
@@ -66,12 +72,16 @@ static int parse_mode(const char *text, struct tuner *tuner)
 		tuner->mode = TUNE_AUTO;
 		return 0;
 	}
+	if (!strcmp(text, "buddy")) {
+		tuner->mode = TUNE_BUDDY;
+		return 0;
+	}
 	if (!strcmp(text, "off")) {
 		tuner->mode = TUNE_OFF;
 		return 0;
 	}
 	if (strncmp(text, "static:", 7))
-		return usage_fail("not a mode: auto, static:N or off", text);
+		return usage_fail("not a mode: auto, static:N, buddy or off", text);
 	order = strtol(text + 7, &end, 10);
 	if (end == text + 7 || *end || order < 0 || order >= DMEM_MAP_ORDERS)
 		return usage_fail("not an order from 0 to 9", text);
@@ -91,10 +101,21 @@ static int parse_interval(const char *text, struct options *options)
 	return 0;
 }
 
+static int parse_max_regions(const char *text)
+{
+	char *end;
+	unsigned long regions = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !regions || regions > MAX_REGIONS_MOST)
+		return usage_fail("not a number of regions from 1 to 134217728", text);
+	dmem_plane_set_limits(0, regions);
+	return 0;
+}
+
 /* 0 to go on, else 1 + the exit status. */
 static int parse_options(int argc, char **argv, struct tuner *tuner, struct options *options)
 {
-	enum { OPT_LOAD = 256, OPT_ONCE, OPT_UNLOAD };
+	enum { OPT_LOAD = 256, OPT_ONCE, OPT_UNLOAD, OPT_EXPLAIN, OPT_MAX_REGIONS };
 	static const struct option longs[] = {
 		{ "mode", required_argument, NULL, 'm' },
 		{ "interval", required_argument, NULL, 'i' },
@@ -102,6 +123,8 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 		{ "load", no_argument, NULL, OPT_LOAD },
 		{ "once", no_argument, NULL, OPT_ONCE },
 		{ "unload", no_argument, NULL, OPT_UNLOAD },
+		{ "explain", required_argument, NULL, OPT_EXPLAIN },
+		{ "max-regions", required_argument, NULL, OPT_MAX_REGIONS },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
@@ -116,6 +139,11 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 		case OPT_LOAD: options->action = LOAD; break;
 		case OPT_ONCE: options->action = ONCE; break;
 		case OPT_UNLOAD: options->action = UNLOAD; break;
+		case OPT_EXPLAIN:
+			options->action = EXPLAIN;
+			options->explain = optarg;
+			break;
+		case OPT_MAX_REGIONS: err = parse_max_regions(optarg); break;
 		case 'v': dmem_plane_set_verbose(true); break;
 		case 'h': fputs(usage_text, stdout); return 1;
 		default: return 3;
@@ -219,6 +247,8 @@ int main(int argc, char **argv)
 		dmem_fail(&error, EPERM, "needs root");
 		return fail(&error);
 	}
+	if (options.action == EXPLAIN)
+		return tune_explain(options.explain, &error) ? fail(&error) : 0;
 	lock = take_lock(&error);
 	if (lock < 0)
 		return fail(&error);

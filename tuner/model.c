@@ -39,6 +39,10 @@
 #define MODEL_STEP		2U
 #define MODEL_STEP_UNUSED	4U	/* down, when most decided pages came for nothing */
 
+/* model_buddy(): used share of a block that is halved, share of pairs in use that are whole. */
+#define MODEL_BUDDY_HALVE	0.25
+#define MODEL_BUDDY_MERGE	0.5
+
 /* The longest that a fault may be made to wait: timeout_ms. Keeps an infinity out. */
 #define MODEL_MAX_NS		3.6e12
 
@@ -322,6 +326,53 @@ static void model_explain(struct model_decision *decision, const struct model_ev
 		 evidence->used, evidence->decided, what);
 }
 
+static void model_weigh_orders(const struct model_link *link,
+			       const struct model_evidence *evidence, unsigned int current,
+			       double *density, double *cost_ns)
+{
+	unsigned int order;
+
+	for (order = 0; order < MODEL_ORDERS; order++) {
+		double share = model_blend(evidence, current ? current : 1, order);
+
+		cost_ns[order] = model_cost_ns(link, share, order);
+		if (density)
+			density[order] = share;
+	}
+}
+
+bool model_costs(const struct model_link *link, const struct model_sample *sample,
+		 unsigned int current, double *density, double *cost_ns)
+{
+	struct model_evidence evidence = model_weigh(sample);
+
+	model_weigh_orders(link, &evidence, model_clamp_order(current), density, cost_ns);
+	return model_is_enough(&evidence);
+}
+
+struct model_decision model_buddy(const struct model_sample *sample, unsigned int current)
+{
+	unsigned int order = model_clamp_order(current), above = model_clamp_order(order + 1);
+	double blocks = sample->touched_blocks[order], pairs = sample->touched_blocks[above];
+	struct model_decision decision = { .order = order, .enough = true };
+
+	if (sample->evicted && order &&
+	    sample->unused >= (1 - MODEL_BUDDY_HALVE) * sample->evicted) {
+		decision.order = order - 1;
+		snprintf(decision.reason, sizeof(decision.reason), "%u of %u evicted unused: halved",
+			 sample->unused, sample->evicted);
+	} else if (sample->misses && above > order && pairs > 0 &&
+		   blocks >= (1 + MODEL_BUDDY_MERGE) * pairs) {
+		decision.order = above;
+		snprintf(decision.reason, sizeof(decision.reason),
+			 "%.0f blocks in use in %.0f pairs: merged", blocks, pairs);
+	} else {
+		snprintf(decision.reason, sizeof(decision.reason), "%u stays", order);
+	}
+	decision.changed = decision.order != current;
+	return decision;
+}
+
 /**
  * model_decide - the order for a region
  * @link: costs of the link
@@ -350,9 +401,7 @@ struct model_decision model_decide(const struct model_link *link,
 			 MODEL_MIN_EVENTS);
 		return decision;
 	}
-	for (order = 0; order < MODEL_ORDERS; order++)
-		costs[order] = model_cost_ns(link, model_blend(&evidence, from ? from : 1, order),
-					     order);
+	model_weigh_orders(link, &evidence, from, NULL, costs);
 	target = model_cheapest(costs, from, MODEL_ORDER_MAX);
 	order = model_cheapest(costs, from, 0);
 	if (costs[order] < costs[target])

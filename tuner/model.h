@@ -35,6 +35,9 @@ struct model_link {
  *	not show) by their distance in pages to the region's demand before: slot n counts
  *	distances from 2^n to 2^(n+1) - 1; the region has 512 pages, slot 0 is distance 1 (or 0)
  * @forward: how many of those distances were forward
+ * @evicted: pages evicted, prefetched or not
+ * @touched_blocks: by order: blocks with a page seen in use in the same span of time; used by
+ *	model_buddy() alone
  * @touched_pages: distinct pages seen in use in the same span of time, 0 ... 512; 0 with
  *	distances counted means not known
  *
@@ -48,6 +51,8 @@ struct model_sample {
 	uint32_t distance[MODEL_DISTANCE_SLOTS];
 	uint32_t forward;
 	uint32_t touched_pages;
+	uint32_t evicted;
+	uint32_t touched_blocks[MODEL_ORDERS];
 };
 
 /**
@@ -84,6 +89,31 @@ double model_cost_ns(const struct model_link *link, double density, unsigned int
  * small to say.
  */
 double model_density(const struct model_sample *sample, unsigned int order);
+
+/**
+ * model_costs - what model_decide() weighs: each order's density and cost
+ * @link: costs of the link
+ * @sample: since the last decision
+ * @current: the order in force
+ * @density: takes MODEL_ORDERS shares of a block's other pages that will be used, 0 ... 1
+ * @cost_ns: takes MODEL_ORDERS times per page used
+ *
+ * Return: whether the sample is large enough to judge.
+ */
+bool model_costs(const struct model_link *link, const struct model_sample *sample,
+		 unsigned int current, double *density, double *cost_ns);
+
+/**
+ * model_buddy - the published rule, for a region whose blocks all have one order
+ * @sample: since the last decision
+ * @current: the order in force, 0 ... 9
+ *
+ * Koh et al. (IEEE TC 68(1), 2019) merge a block that is fetched with its buddy of the same
+ * order if that is active, and halve a block that is evicted with at most a quarter of it used.
+ * Here one order higher where pages were fetched and at least half of the pairs in use have
+ * both halves in use; one lower where at most a quarter of what was evicted had been used.
+ */
+struct model_decision model_buddy(const struct model_sample *sample, unsigned int current);
 
 /**
  * model_decide - the order for a region

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hist.h"
 #include "tune.h"
 
 /* Until single pages and longer requests have both been timed: 100 Gb/s at 3 us, DESIGN. */
@@ -60,35 +61,40 @@ static const struct dmem_region_value *value_before(const struct tuner *tuner,
 	return &none;
 }
 
-/* The bits of an epoch that has passed say nothing of now; 0 is "not known" to the model. */
-static uint32_t touched_pages(const struct dmem_region_value *value, __u64 epoch)
+/* Up and down together: the model knows slots of one sign, the first of which counts 0 too. */
+static void sample_distances(struct model_sample *sample, const struct dmem_region_value *now,
+			     const struct dmem_region_value *before)
 {
-	uint32_t pages = 0;
-	size_t i;
+	size_t slot;
 
-	/* The map has the epoch's lower 32 bits. */
-	if (value->epoch != (__u32)epoch)
-		return 0;
-	for (i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
-		pages += __builtin_popcountll(value->touched[i]);
-	return pages;
+	for (slot = 0; slot < DMEM_DISTANCE_SLOTS; slot++) {
+		__u16 grown = now->distance[slot] - before->distance[slot];
+		int sign = (int)slot - DMEM_DISTANCE_ZERO;
+
+		sample->distance[sign ? abs(sign) - 1 : 0] += grown;
+		if (sign > 0)
+			sample->forward += grown;
+	}
 }
 
-static struct model_sample sample_region(const struct dmem_region_value *now,
-					 const struct dmem_region_value *before, __u64 epoch)
+struct model_sample tune_sample(const struct dmem_region_value *now,
+				const struct dmem_region_value *before, __u64 epoch)
 {
 	struct model_sample sample = {
 		.misses = now->misses - before->misses,
 		.prefetched = now->prefetched_pages - before->prefetched_pages,
 		.used = now->prefetched_used_pages - before->prefetched_used_pages,
 		.unused = now->prefetched_unused_pages - before->prefetched_unused_pages,
-		.forward = now->forward - before->forward,
-		.touched_pages = touched_pages(now, epoch),
+		.evicted = now->evicted_pages - before->evicted_pages,
 	};
-	size_t i;
+	unsigned int order;
 
-	for (i = 0; i < MODEL_DISTANCE_SLOTS; i++)
-		sample.distance[i] = now->distance[i] - before->distance[i];
+	/* The bits of an epoch that has passed say nothing of now; 0 is "not known" to the model. */
+	for (order = 0; now->epoch == (__u32)epoch && order < MODEL_ORDERS; order++)
+		sample.touched_blocks[order] = dmem_touched_blocks(now->touched, order);
+	sample.touched_pages = sample.touched_blocks[0];
+
+	sample_distances(&sample, now, before);
 	return sample;
 }
 
@@ -113,6 +119,8 @@ static struct model_decision decide(const struct tuner *tuner, const struct dmem
 		snprintf(decision.reason, sizeof(decision.reason), "static order");
 		return decision;
 	}
+	if (tuner->mode == TUNE_BUDDY)
+		return model_buddy(sample, current);
 	link = tune_link(&vm->stats);
 	return model_decide(&link, sample, current);
 }
@@ -123,7 +131,7 @@ static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
 		       struct dmem_error *error)
 {
 	unsigned int current = region->decided ? region->order.order : vm->value.default_order;
-	struct model_sample sample = sample_region(&region->value, base, tuner->epoch);
+	struct model_sample sample = tune_sample(&region->value, base, tuner->epoch);
 	struct model_decision decision = decide(tuner, vm, &sample, current);
 	int err;
 

@@ -12,6 +12,7 @@
 enum tune_mode {
 	TUNE_AUTO,
 	TUNE_STATIC,
+	TUNE_BUDDY,
 	TUNE_OFF,
 };
 
@@ -29,6 +30,20 @@ struct tuner {
 
 /** tune_round - read, decide, write, log each change. 0 or a negative errno. */
 int tune_round(struct tuner *tuner, struct dmem_error *error);
+
+/**
+ * tune_sample - how a region was used between two readings
+ * @before: all zero: since the plane was loaded
+ * @epoch: the present one
+ */
+struct model_sample tune_sample(const struct dmem_region_value *now,
+				const struct dmem_region_value *before, __u64 epoch);
+
+/**
+ * tune_explain - print what the plane saw of a region, what each order would cost, and the choice
+ * @what: "VM:REGION": the VM memory's name, the region's index
+ */
+int tune_explain(const char *what, struct dmem_error *error);
 
 /** tune_link - what a fetch costs, from the times that a VM's fetches took. */
 struct model_link tune_link(const struct dmem_vm_stats *stats);

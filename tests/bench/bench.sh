@@ -33,9 +33,9 @@ choose() {
 	micro) micro=all ;;
 	macro) macro=all ;;
 	host | kvm | orders | plane | stages | swap | nvme | uffd) add_once micro_parts "$1" ;;
+	*dmem-remote-read-histograms* | dmem-remote-read-policy) add_once micro_parts plane ;;
 	kvm-*) add_once micro_parts kvm ;;
 	dmem-order-*) add_once micro_parts orders ;;
-	dmem-remote-read-histograms*) add_once micro_parts plane ;;
 	anon-first-touch | dmem-*) add_once micro_parts host ;;
 	stage-*) add_once micro_parts stages ;;
 	swap-ram-* | swap-zram-*) add_once micro_parts swap ;;

@@ -22,12 +22,22 @@ part_orders() {
 	$micro orders
 }
 
-# What the BPF plane adds to a fetch: dmem-remote-read has nothing of it.
+# What the BPF plane adds to a fetch: dmem-remote-read has nothing of it. All of it, then with less
+# and less of its programs.
 part_plane() {
+	local pins=/sys/fs/bpf/dmem
+	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel
 	out/dmem-tuner --load
-	$micro plane dmem-remote-read-histograms-policy with-policy
-	rm /sys/fs/bpf/dmem/link_policy
-	$micro plane dmem-remote-read-histograms without-policy
+	$micro plane dmem-remote-read-histograms-policy on_events policy
+	$micro plane kvm-dmem-remote-read-histograms-policy on_events on_kvm_page_fault policy
+	rm $pins/link_policy
+	$micro plane dmem-remote-read-histograms on_events
+	rm $pins/link_on_kvm_page_fault
+	$micro plane kvm-dmem-remote-read-histograms on_events
+	out/dmem-tuner --unload
+	out/dmem-tuner --load
+	rm $pins/link_on_events
+	$micro plane dmem-remote-read-policy policy
 	out/dmem-tuner --unload
 }
 

@@ -90,7 +90,7 @@ static void bench_guest(void)
 
 static const char usage[] =
 	"usage: micro host | kvm | orders | uffd | stages\n"
-	"       micro plane NAME with-policy | without-policy\n"
+	"       micro plane NAME PROGRAM...   (those attached)\n"
 	"       micro swap DEVICE NAME PAGE_CLUSTER [PACKET_COUNTER MEMORY_RECLAIM]\n";
 
 int main(int argc, char **argv)
@@ -111,8 +111,8 @@ int main(int argc, char **argv)
 			parts[i].run();
 			return 0;
 		}
-	if (argc == 4 && !strcmp(part, "plane")) {
-		bench_plane(argv[2], !strcmp(argv[3], "with-policy"));
+	if (argc > 3 && !strcmp(part, "plane")) {
+		bench_plane(argv[2], argv + 3);
 	} else if ((argc == 5 || argc == 7) && !strcmp(part, "swap")) {
 		bench_swap(argv[2], argv[3], argv[4], argc == 7 ? argv[5] : NULL,
 			   argc == 7 ? argv[6] : NULL);

@@ -86,7 +86,7 @@ void bench_swap(const char *device, const char *name, const char *cluster, const
 void bench_uffd(void);
 
 /* micro_plane.c */
-void bench_plane(const char *name, bool policy);
+void bench_plane(const char *name, char **programs);
 
 /* micro_stages.c */
 void bench_stages(void);

@@ -66,21 +66,21 @@ static void put_decisions(struct json_object *to, const struct dmem_plane_region
 			  size_t nr, __u32 vm)
 {
 	struct json_object *orders = json_object_new_array();
-	__s64 by_order[DMEM_MAP_ORDERS] = {}, decided = 0, used = 0;
+	__s64 by_order[DMEM_MAP_ORDERS] = {}, decided = 0, asked = 0;
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
 		if (regions[i].key.vm != vm || !regions[i].decided)
 			continue;
 		decided++;
-		used += regions[i].order.used;
+		asked += regions[i].order.asked;
 		if (regions[i].order.order < DMEM_MAP_ORDERS)
 			by_order[regions[i].order.order]++;
 	}
 	for (i = 0; i < DMEM_MAP_ORDERS; i++)
 		json_object_array_add(orders, json_object_new_int64(by_order[i]));
 	put(to, "regions_decided", decided);
-	put(to, "decisions_used", used);
+	put(to, "decisions_asked", asked);
 	json_object_object_add(to, "regions_by_order", orders);
 }
 
@@ -184,7 +184,7 @@ static void print_table(struct json_object *figures)
 	printf("  %-30s %10.1f us\n", "fetch time, 99 %", get(figures, "fetch_p99_ns") / 1e3);
 	print_orders("regions by decided order", json_object_object_get(figures, "regions_by_order"));
 	print_count("tuner decisions", get(figures, "tuner_decisions"));
-	print_count("fetches that used one", get(figures, "decisions_used"));
+	print_count("times that the core asked for one", get(figures, "decisions_asked"));
 	printf("  %-30s %10s\n", "guest's data verified",
 	       get(figures, "guest_verified") ? "yes" : "NO");
 	printf("  %-30s %10s\n", "kernel log clean",
@@ -204,7 +204,7 @@ static int judge(struct json_object *figures)
 		{ get(figures, "remote_bytes") > 0, "no remote memory was in use" },
 		{ get(figures, "fetched_pages") > 0, "nothing was fetched" },
 		{ get(figures, "tuner_decisions") > 0, "the tuner decided nothing" },
-		{ get(figures, "decisions_used") > 0, "the core used no decision" },
+		{ get(figures, "decisions_asked") > 0, "the core asked for no decision" },
 		{ !get(figures, "errors"), "pages were lost" },
 	};
 	int broken = 0;

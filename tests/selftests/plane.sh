@@ -175,7 +175,7 @@ import json, os, re, subprocess, sys
 
 pins, work = sys.argv[1:3]
 header = re.sub(r"/\*.*?\*/", "", open("bpf/maps.h").read(), flags=re.S)
-structs = {name: set(re.findall(r"(\w+)(?:\[[^]]*\])?;", body))
+structs = {name: set(re.findall(r"(\w+)(?:\[[^]]*\])*;", body))
            for name, body in re.findall(r"struct (\w+) \{(.*?)\n\}", header, re.S)}
 
 def check(value, struct):
@@ -212,6 +212,7 @@ epoch = dump("epoch", None, "dmem_epoch")[0]
 plane_stats = dump("plane_stats", None, "dmem_plane_stats")[0]
 vms = dump("vms", "dmem_vm_key", "dmem_vm_value")
 vm_stats = dump("vm_stats", "dmem_vm_key", "dmem_vm_stats")
+latencies = dump("latencies", "dmem_latency_key", "dmem_latency_value")
 regions = dump("regions", "dmem_region_key", "dmem_region_value")
 orders = dump("orders", "dmem_region_key", "dmem_order_value")
 core, was = load("core"), load("was")
@@ -225,6 +226,9 @@ def same(one, two, names):
     differ = [f"{name} {one[name]} != {two[name]}" for name in names.split()
               if one[name] != two[name]]
     return not differ or sys.exit("; ".join(differ))
+
+def sum_latencies(vm, field):
+    return sum(sum(value[field]) for key, value in latencies.items() if key[0] == vm)
 
 def sum_regions(vm, field):
     return sum(value[field] for key, value in regions.items() if key[0] == vm)
@@ -249,7 +253,8 @@ test_help() {
 	for option in --help -h; do
 		tuner 0 "$option"
 		grep -qx 'Usage: dmem-tuner \[OPTIONS\]' "$work/out" || no "$option: $(cat "$work/out")"
-		for name in --mode --interval --dry-run --load --once --unload --verbose --help; do
+		for name in --mode --interval --dry-run --load --once --unload --explain \
+			--max-regions --verbose --help; do
 			grep -q -- " $name" "$work/out" || no "$option does not name $name"
 		done
 	done
@@ -258,7 +263,7 @@ test_help() {
 
 test_misuse() {
 	for mode in '' fast AUTO autox static offf; do
-		refused 2 "$mode: not a mode: auto, static:N or off (dmem-tuner --help)" \
+		refused 2 "$mode: not a mode: auto, static:N, buddy or off (dmem-tuner --help)" \
 			--once --mode "$mode"
 	done
 	for order in '' x 10 -1 1.5 3x 99999999999999999999; do
@@ -269,6 +274,15 @@ test_misuse() {
 		refused 2 \
 			"$interval: not an interval from 0.05 to 3600 seconds (dmem-tuner --help)" \
 			--once --interval "$interval"
+	done
+	for regions in '' x 0 -1 1.5 134217729; do
+		refused 2 \
+			"$regions: not a number of regions from 1 to 134217728 (dmem-tuner --help)" \
+			--load --max-regions "$regions"
+	done
+	for region in '' vm vm: vm:x vm:-1 vm:1x; do
+		refused 1 "$region: not a VM memory's name and a region, as vm0:17" \
+			--explain "$region"
 	done
 	refused 2 'stray: not expected (dmem-tuner --help)' stray
 	refused 2 'stray: not expected (dmem-tuner --help)' --once stray more
@@ -298,7 +312,7 @@ test_needs_root() {
 	for option in --load --once --unload; do
 		refused 1 'needs root' "$option"
 	done
-	refused 2 'fast: not a mode: auto, static:N or off (dmem-tuner --help)' -m fast
+	refused 2 'fast: not a mode: auto, static:N, buddy or off (dmem-tuner --help)' -m fast
 	tuner 0 --help
 	no_pins
 	tuner=$as_root
@@ -370,13 +384,13 @@ test_load() {
 	[ "$(stat -f -c %T "$bpffs")" = bpf_fs ] || no "$bpffs was not mounted"
 	[ "$(ls -A "$bpffs")" = dmem ] || no "$bpffs has $(ls -A "$bpffs")"
 	[ "$(stat -c '%a %u' "$pins")" = '700 0' ] || no "$(ls -ld "$pins")"
-	for pin in version epoch plane_stats vms vm_stats regions orders link_policy link_on_vm \
-		link_on_fault link_on_fetch link_on_evict link_on_writeback; do
+	for pin in version epoch plane_stats vms vm_stats latencies regions orders link_policy \
+		link_on_vm link_on_events; do
 		[ -e "$pins/$pin" ] || no "$pin is not pinned: $(ls "$pins")"
 	done
 	[ -z "$(kvm_module)" ] || [ -e "$pins/link_on_kvm_page_fault" ] ||
 		no "KVM's faults are not traced"
-	maps 'version == {"maps_version": 2, "region_bytes": 2097152}' 'epoch["number"] == 1'
+	maps 'version == {"maps_version": 3, "region_bytes": 2097152}' 'epoch["number"] == 1'
 }
 
 test_another_policy() {
@@ -415,7 +429,7 @@ test_another_version() {
 	plane
 	bpftool map update pinned "$pins/version" key 0 0 0 0 value 7 0 0 0 0 0 32 0 ||
 		no "cannot write the version"
-	other="the plane that is loaded has maps of version 7, this program reads version 2: dmem-tuner --unload, then start the tuner of this version"
+	other="the plane that is loaded has maps of version 7, this program reads version 3: dmem-tuner --unload, then start the tuner of this version"
 	refused 1 "$other" --once
 	refused 1 "$other" --mode off
 	unload
@@ -496,7 +510,7 @@ test_static() {
 			"core['fetches'][$order] > was['fetches'][$order]" \
 			"core['fetches'][:$order] == was['fetches'][:$order]" \
 			"core['fetches'][$order + 1:] == was['fetches'][$order + 1:]" \
-			"sum(o['used'] for o in orders.values()) == core['policy_decisions']" \
+			"0 < sum(o['asked'] for o in orders.values()) <= core['policy_decisions']" \
 			"core['policy_clamped'] == 0" "core['order'] == 2"
 	done
 	unload
@@ -532,7 +546,7 @@ test_takeover() {
 	tuner 0 --once --mode static:4
 	printed "took over the plane under $pins"
 	ended 0
-	maps 'all(o["order"] == 4 and o["used"] for o in orders.values()) and len(orders) == 4'
+	maps 'all(o["order"] == 4 and o["asked"] for o in orders.values()) and len(orders) == 4'
 }
 
 # The model decides where there is something to decide: pages in sequence.
@@ -550,6 +564,59 @@ test_auto() {
 	maps 'orders' 'all(0 < o["order"] <= 9 for o in orders.values())'
 }
 
+# The published rule: all of it is in use, so blocks double with each round of fetches.
+test_buddy() {
+	plane
+	new_pool donor=local:64M,direct=50%,order=0
+	new_vm
+	touch_memory
+	for order in 1 2; do
+		flush
+		tuner 0 --once --mode off
+		touch_memory
+		show
+		tuner 0 --once --mode buddy
+		for region in 0 1 2 3; do
+			grep -q "vm region $region: order $order: .* merged" "$work/out" ||
+				no "order $order: $(cat "$work/out")"
+		done
+		maps "all(o['order'] == $order for o in orders.values()) and len(orders) == 4"
+	done
+}
+
+test_explain() {
+	plane
+	new_pool donor=local:64M,direct=50%,order=0
+	new_vm
+	refused 1 'nobody: there is no VM memory of that name' --explain nobody:0
+	refused 1 'vm: nothing touched region 3 yet' --explain vm:3
+	touch_memory
+	flush
+	touch_memory
+	show
+	tuner 0 --explain vm:3
+	grep -qx '  misses 512, soft faults 0, zero fills 512, writes among them 1024' "$work/out" &&
+		grep -q '^      0\*           512 ' "$work/out" &&
+		grep -q '^      9              1 ' "$work/out" &&
+		grep -q '^  in force: 0, the default; it would be 2: neighbours 1.00 likely' "$work/out" ||
+		no "$(cat "$work/out")"
+	maps 'not orders'
+}
+
+# Events that find no room are counted as lost, and shown.
+test_max_regions() {
+	no_plane
+	tuner 0 --load --max-regions 3
+	new_pool donor=local:64M,direct=100%
+	new_vm
+	touch_memory
+	show
+	maps 'len(regions) == 3' 'plane_stats["lost_events"] == 512'
+	out/dmemtop --once --json >"$work/top" || no "dmemtop: $(cat "$work/top")"
+	grep -q '"lost_events": *512' "$work/top" || no "dmemtop: $(cat "$work/top")"
+	unload
+}
+
 test_module_in_use() {
 	plane
 	! rmmod dmem 2>"$work/err" || no "the module went from under the plane"
@@ -565,16 +632,24 @@ is_consistent() {
 			for s in vm_stats.values())' \
 		'all(sum(s["fetch_latency"]) == sum(s["fetches_by_order"])
 			for s in vm_stats.values())' \
+		'all([sum(slots) for slots in add([l["fetches"] for (of, donor), l in
+			latencies.items() if of == vm])] == s["fetches_by_order"]
+			for vm, s in vm_stats.items())' \
+		'all(sum_latencies(vm, "rest_pages") == s["prefetched_pages"] and
+			sum_latencies(vm, "rest_requests") == s["prefetches"] and
+			sum_latencies(vm, "fetch_ns") == s["fetch_ns"] for vm, s in vm_stats.items())' \
+		'all(sum(s["first_use"]) == s["prefetched_used_pages"] for s in vm_stats.values())' \
+		'all(sum(r["first_use"]) == r["prefetched_used_pages"] for r in regions.values())' \
 		'all((s["fetch_ns"] > 0) == (sum(s["fetch_latency"]) > 0)
 			for s in vm_stats.values())' \
 		'all(sum_regions(vm, "misses") == s["faults"] - s["zero_fills"]
 			for vm, s in vm_stats.items())' \
 		'all(sum_regions(vm, name) == s[name] for vm, s in vm_stats.items()
-			for name in structs["dmem_region_value"] & set(s))' \
+			for name in structs["dmem_region_value"] & set(s) - {"first_use"})' \
 		'all(x["prefetched_used_pages"] + x["prefetched_unused_pages"] <=
 			x["prefetched_pages"] for x in [*vm_stats.values(), *regions.values()])' \
-		'all(sum(r["distance"]) <= r["misses"] + r["prefetched_used_pages"] and
-			r["forward"] <= sum(r["distance"]) for r in regions.values())' \
+		'all(sum(r["distance"]) <= r["misses"] + r["prefetched_used_pages"]
+			for r in regions.values())' \
 		'plane_stats["lost_events"] == 0' "$@"
 }
 
@@ -696,6 +771,7 @@ done
 
 [ $# -gt 0 ] || set -- help misuse needs_root module_not_loaded no_btf no_kvm another_policy \
 	cannot_pin older_vm gone interval once_and_dry_run static load one_at_a_time takeover auto \
+	buddy explain max_regions \
 	counters as_the_core another_version half_loaded module_in_use
 for name; do
 	run_test "$name"

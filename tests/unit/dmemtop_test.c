@@ -270,11 +270,11 @@ static void test_regions(void **state)
 	region = add_region(one, 2);
 	region->value.misses = 4;
 	regions_before[0].value.misses = UINT32_MAX - 3;	/* it wrapped */
-	region->order.used = 9;					/* of no decision */
+	region->order.asked = 9;					/* of no decision */
 	region = add_region(two, 1);
 	region->decided = true;
 	region->order.order = 12;				/* the core would clamp it */
-	region->order.used = 9;
+	region->order.asked = 9;
 	add_region(two, 7);
 	model = build();
 	assert_int_equal(model.vms[0].nr_regions, 1);
@@ -283,11 +283,11 @@ static void test_regions(void **state)
 	assert_near(model.vms[0].regions[0].misses_per_s, 2);
 	assert_int_equal(model.vms[0].regions[0].order, 3);
 	assert_false(model.vms[0].regions[0].decided);
-	assert_int_equal(model.vms[0].regions[0].decision_used, 0);
+	assert_int_equal(model.vms[0].regions[0].decision_asked, 0);
 	assert_int_equal(model.vms[0].regions_by_order[3], 1);
 	assert_int_equal(model.vms[1].nr_regions, 2);
 	assert_int_equal(model.vms[1].regions[0].order, 9);
-	assert_int_equal(model.vms[1].regions[0].decision_used, 9);
+	assert_int_equal(model.vms[1].regions[0].decision_asked, 9);
 	assert_int_equal(model.vms[1].regions_by_order[9], 1);
 	assert_int_equal(model.vms[1].regions_by_order[0], 1);
 	assert_ptr_equal(top_find_region(&model.vms[1], 7), &model.vms[1].regions[1]);
@@ -456,7 +456,7 @@ static void add_busy_vms(int nr)
 			region->value.misses = (__u32)(j << i % 20);
 			region->decided = j % 2;
 			region->order.order = (__u32)(j % 10);
-			region->order.used = UINT64_MAX >> j;
+			region->order.asked = UINT64_MAX >> j;
 		}
 	}
 }

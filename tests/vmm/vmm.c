@@ -16,6 +16,12 @@
 #define CR0_PROTECTED	1U
 #define CR0_PAGING	(1U << 31)
 #define CR4_BIG_PAGES	(1U << 4)
+#define CR4_PAE		(1U << 5)
+#define EFER_LONG	(1U << 8 | 1U << 10)	/* enabled and active */
+#define TABLE_ENTRIES	512UL
+#define TABLE_BYTES	4096UL
+#define ENTRY_TABLE	3UL			/* present, writable */
+#define ENTRY_2M	(ENTRY_TABLE | 1UL << 7)
 
 static int vmm_ioctl(int fd, unsigned long request, const void *arg)
 {
@@ -54,7 +60,7 @@ void vmm_destroy(struct vmm *vmm)
 	*vmm = (struct vmm){};
 }
 
-int vmm_set_slot(struct vmm *vmm, uint32_t slot, uint32_t gpa, void *host, size_t bytes)
+int vmm_set_slot(struct vmm *vmm, uint32_t slot, uint64_t gpa, void *host, size_t bytes)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
@@ -128,6 +134,34 @@ int vmm_set_directory(struct vmm_vcpu *vcpu, uint32_t directory)
 	sregs.cr0 |= CR0_PAGING;
 	sregs.cr4 |= CR4_BIG_PAGES;
 	sregs.cr3 = directory;
+	return vmm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs);
+}
+
+void vmm_long_tables(void *at, uint64_t gpa)
+{
+	uint64_t *top = at, *middle = top + TABLE_ENTRIES, *lowest = middle + TABLE_ENTRIES;
+
+	memset(at, 0, VMM_LONG_PAGES * TABLE_BYTES);
+	top[0] = (gpa + TABLE_BYTES) | ENTRY_TABLE;
+	for (uint64_t gib = 0; gib < VMM_LONG_GIB; gib++)
+		middle[gib] = (gpa + (2 + gib) * TABLE_BYTES) | ENTRY_TABLE;
+	for (uint64_t i = 0; i < VMM_LONG_GIB * TABLE_ENTRIES; i++)
+		lowest[i] = i << 21 | ENTRY_2M;
+}
+
+int vmm_set_long_mode(struct vmm_vcpu *vcpu, uint64_t tables)
+{
+	struct kvm_sregs sregs;
+	int err = vmm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+
+	if (err)
+		return err;
+	sregs.cs.l = 1;
+	sregs.cs.db = 0;
+	sregs.cr0 |= CR0_PAGING;
+	sregs.cr4 |= CR4_PAE;
+	sregs.efer |= EFER_LONG;
+	sregs.cr3 = tables;
 	return vmm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 

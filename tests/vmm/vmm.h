@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmm.h - a tiny VMM: memory slots and vCPUs of flat 32-bit code without devices, for tests that
- * want to see a guest touch exactly what they say.
+ * vmm.h - a tiny VMM: memory slots and vCPUs of flat 32-bit or 64-bit code without devices, for
+ * tests that want to see a guest touch exactly what they say.
  *
  * Functions that return int return 0 or a negative errno. A vCPU is run by one thread at a time.
  */
@@ -34,7 +34,7 @@ int vmm_create(struct vmm *vmm, bool irqchip);
 void vmm_destroy(struct vmm *vmm);
 
 /* Lay @bytes of @host at guest-physical @gpa; 0 bytes take the slot away. */
-int vmm_set_slot(struct vmm *vmm, uint32_t slot, uint32_t gpa, void *host, size_t bytes);
+int vmm_set_slot(struct vmm *vmm, uint32_t slot, uint64_t gpa, void *host, size_t bytes);
 
 /* A vCPU in flat protected mode without paging, so that its code reaches 4 GiB. */
 int vmm_create_vcpu(struct vmm *vmm, struct vmm_vcpu *vcpu, unsigned int id);
@@ -42,6 +42,19 @@ void vmm_destroy_vcpu(struct vmm_vcpu *vcpu);
 
 /* Paging on, with 4 MiB pages allowed. */
 int vmm_set_directory(struct vmm_vcpu *vcpu, uint32_t directory);
+
+/* What vmm_long_tables() writes. */
+#define VMM_LONG_GIB		16
+#define VMM_LONG_PAGES		(2 + VMM_LONG_GIB)
+
+/*
+ * Write page tables for long mode at guest-physical @gpa, which the host has at @at: addresses up
+ * to VMM_LONG_GIB lead to themselves. VMM_LONG_PAGES pages.
+ */
+void vmm_long_tables(void *at, uint64_t gpa);
+
+/* Long mode, so that its code is 64-bit and reaches all that the tables at @tables do. */
+int vmm_set_long_mode(struct vmm_vcpu *vcpu, uint64_t tables);
 
 int vmm_set_regs(struct vmm_vcpu *vcpu, const struct kvm_regs *regs);
 
