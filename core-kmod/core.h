@@ -194,6 +194,8 @@ struct dmem_donor {
  * @read: bring the pages of an io; 0 means that done() has been or will be called, within
  *	the pool's timeout; a negative errno that it will not
  * @write: send the pages of an io; as @read. Process context
+ * @holds: does a donor still have this page? Called with the region locked, of pages that have
+ *	COPY; NULL: always
  * @discard: what the donor holds of this page is wanted no more. Called with the region
  *	locked, before the page's word says so: may not sleep
  * @forget: nor is anything that it holds of this region; no request is under way
@@ -206,6 +208,7 @@ struct dmem_transport {
 	int (*read_now)(struct dmem_region *region, unsigned int index, struct page *to);
 	int (*read)(struct dmem_io *io);
 	int (*write)(struct dmem_io *io);
+	bool (*holds)(struct dmem_region *region, unsigned int index);
 	void (*discard)(struct dmem_region *region, unsigned int index);
 	void (*forget)(struct dmem_region *region);
 };
