@@ -22,6 +22,7 @@
 
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
+#define DMEM_DONORS_MAX		16
 
 /* region.c: 2^27 regions, 256 TiB */
 #define DMEM_NODE_BITS		9
@@ -178,17 +179,26 @@ struct dmem_io {
 	} pages[] __counted_by(nr_pages);
 };
 
+/* All donors of a pool: a transport's, which alone knows them apart. */
 struct dmem_donor {
-	const struct dmem_transport *transport;
-	u64 lent_pages;
+	struct dmem_transport *transport;
+	u64 lent_pages;			/* the transport may change it at any time */
 	void *data;
+	unsigned int nr_specs;
+	const char *specs[DMEM_DONORS_MAX];	/* what stands after the colon of each donor= */
 };
 
 /**
  * struct dmem_transport - a way to a donor
  * @name: what stands before the colon in donor=
- * @open: parse the rest of donor= and connect; set lent_pages; errors are told through fc
+ * @owner: the module it is in; a pool holds it
+ * @open: parse the rest of each donor= and connect; set lent_pages; errors are told through fc
  * @close: undo @open; no request is under way
+ * @reserve: have room with the donors for so many regions more, or say -ENOSPC and have none
+ *	taken. Process context, may wait up to the pool's timeout. NULL: lent_pages says it all,
+ *	page by page
+ * @unreserve: so many regions less are wanted; nothing of them is held. Process context, does
+ *	not wait
  * @read_now: bring one page into @to before returning, where that takes no longer than a fault
  *	may spin; anything but 0 means: not so, use @read. Process context. May be NULL
  * @read: bring the pages of an io; 0 means that done() has been or will be called, within
@@ -202,9 +212,12 @@ struct dmem_donor {
  */
 struct dmem_transport {
 	const char *name;
-	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
-		    struct fs_context *fc);
+	struct module *owner;
+	struct list_head list;			/* transport.c's */
+	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, struct fs_context *fc);
 	void (*close)(struct dmem_donor *donor);
+	int (*reserve)(struct dmem_pool *pool, u64 regions);
+	void (*unreserve)(struct dmem_pool *pool, u64 regions);
 	int (*read_now)(struct dmem_region *region, unsigned int index, struct page *to);
 	int (*read)(struct dmem_io *io);
 	int (*write)(struct dmem_io *io);
@@ -217,9 +230,9 @@ struct dmem_transport {
 struct dmem_pool {
 	struct dmem_donor donor;
 	bool donor_is_open;
-	char *donor_spec;
+	unsigned int nr_donors;
+	char *donors[DMEM_DONORS_MAX];		/* as donor= had them */
 	u64 size_pages;				/* size=, or 0 */
-	u64 capacity_pages;
 	u64 direct_pages;			/* direct=SIZE, or 0 and direct_percent counts */
 	u32 direct_percent;
 	u32 order;
@@ -335,14 +348,18 @@ bool dmem_policy_is_there(void);
 u32 dmem_policy_order(struct dmem_fetch_ctx *ctx);
 
 /* transport.c, local.c */
-extern const struct dmem_transport dmem_local_transport;
+extern struct dmem_transport dmem_local_transport;
+int dmem_transport_register(struct dmem_transport *transport);
+void dmem_transport_unregister(struct dmem_transport *transport);
 int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc);
 void dmem_donor_close(struct dmem_pool *pool);
 
 /* inode.c, ioctl.c */
 extern const struct file_operations dmem_file_ops;
 struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t mode);
-int dmem_reserve_pages(struct dmem_pool *pool, u64 nr);
+u64 dmem_pool_capacity(struct dmem_pool *pool);
+int dmem_reserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
+void dmem_unreserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
 long dmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* super.c */

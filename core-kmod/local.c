@@ -10,6 +10,7 @@
 #include <linux/highmem.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -196,11 +197,14 @@ static void dmem_local_forget(struct dmem_region *region)
 	region->remote = NULL;
 }
 
-static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
-			   struct fs_context *fc)
+static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, struct fs_context *fc)
 {
+	const char *spec = donor->specs[0];
 	struct dmem_local *local;
 
+	if (donor->nr_specs > 1)
+		return invalfc(fc, "donor=local:%s: a pool has one donor of this kind, and it is local:%s",
+			       donor->specs[1], spec);
 	donor->lent_pages = totalram_pages() / 2;
 	if (*spec) {
 		char *end;
@@ -230,8 +234,9 @@ static void dmem_local_close(struct dmem_donor *donor)
 	kfree(local);
 }
 
-const struct dmem_transport dmem_local_transport = {
+struct dmem_transport dmem_local_transport = {
 	.name = "local",
+	.owner = THIS_MODULE,
 	.open = dmem_local_open,
 	.close = dmem_local_close,
 	.read_now = dmem_local_read_now,

@@ -90,10 +90,10 @@ static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 
 	switch (opt) {
 	case OPT_DONOR:
-		if (pool->donor_spec)
-			return invalfc(fc, "donor=%s: a pool has one donor, and it is %s",
-				       param->string, pool->donor_spec);
-		pool->donor_spec = param->string;
+		if (pool->nr_donors == DMEM_DONORS_MAX)
+			return invalfc(fc, "donor=%s: a pool has at most %u donors",
+				       param->string, DMEM_DONORS_MAX);
+		pool->donors[pool->nr_donors++] = param->string;
 		param->string = NULL;
 		return 0;
 	case OPT_DIRECT:
@@ -131,11 +131,13 @@ static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 static int dmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct dmem_pool *pool = dmem_sb_pool(dentry->d_sb);
+	u64 reserved = atomic64_read(&pool->reserved_pages);
 
 	buf->f_type = DMEM_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
-	buf->f_blocks = pool->capacity_pages;
-	buf->f_bfree = pool->capacity_pages - atomic64_read(&pool->reserved_pages);
+	/* Never less than what is reserved, though a donor may just have gone. */
+	buf->f_blocks = max(dmem_pool_capacity(pool), reserved);
+	buf->f_bfree = buf->f_blocks - reserved;
 	buf->f_bavail = buf->f_bfree;
 	buf->f_namelen = NAME_MAX;
 	return 0;
@@ -144,8 +146,10 @@ static int dmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 static int dmem_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct dmem_pool *pool = dmem_sb_pool(root->d_sb);
+	unsigned int i;
 
-	seq_show_option(m, "donor", pool->donor_spec);
+	for (i = 0; i < pool->nr_donors; i++)
+		seq_show_option(m, "donor", pool->donors[i]);
 	if (pool->direct_pages)
 		seq_printf(m, ",direct=%lluK", pool->direct_pages << (PAGE_SHIFT - 10));
 	else
@@ -175,13 +179,15 @@ static void dmem_free_inode(struct inode *inode)
 static void dmem_evict_inode(struct inode *inode)
 {
 	struct dmem_vm *vm = dmem_inode_vm(inode);
+	u64 size_pages;
 
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
 	if (!vm)
 		return;
-	atomic64_sub(vm->ident.size_bytes >> PAGE_SHIFT, &vm->pool->reserved_pages);
+	size_pages = vm->ident.size_bytes >> PAGE_SHIFT;
 	dmem_vm_destroy(vm);
+	dmem_unreserve_size(dmem_sb_pool(inode->i_sb), size_pages, 0);
 }
 
 static const struct super_operations dmem_super_ops = {
@@ -199,15 +205,11 @@ static int dmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	struct inode *root;
 	int err;
 
-	if (!pool->donor_spec)
+	if (!pool->nr_donors)
 		return invalfc(fc, "no donor: mount with -o donor=local:SIZE");
 	err = dmem_donor_open(pool, fc);
 	if (err)
 		return err;
-	pool->capacity_pages = pool->donor.lent_pages;
-	if (pool->size_pages)
-		pool->capacity_pages = min(pool->capacity_pages, pool->size_pages);
-
 	sb->s_magic = DMEM_MAGIC;
 	sb->s_op = &dmem_super_ops;
 	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, DMEM_REGIONS_MAX * DMEM_REGION_BYTES);
@@ -233,7 +235,8 @@ static void dmem_pool_free(struct dmem_pool *pool)
 	if (!pool)
 		return;
 	dmem_donor_close(pool);
-	kfree(pool->donor_spec);
+	while (pool->nr_donors)
+		kfree(pool->donors[--pool->nr_donors]);
 	kfree(pool);
 }
 
