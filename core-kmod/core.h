@@ -23,6 +23,8 @@
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
 #define DMEM_DONORS_MAX		16
+#define DMEM_COPIES_MAX		2
+#define DMEM_KEY_BYTES		32
 
 /* region.c: 2^27 regions, 256 TiB */
 #define DMEM_NODE_BITS		9
@@ -161,12 +163,23 @@ struct dmem_inode {
 	struct dmem_vm *vm;			/* regular files only */
 };
 
+/* What a transport keeps of a request for one of the copies that it is about. */
+struct dmem_io_part {
+	struct list_head queue;
+	struct dmem_io *io;
+	void *place;
+	u32 slot;
+	int err;
+};
+
 /* A request to a donor: pages of one region, with the indices of their words. */
 struct dmem_io {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
-	struct list_head queue;			/* transport's */
-	u64 due_ns;				/* transport's */
+	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next two */
+	atomic_t nr_parts;
+	u64 due_ns;
+	bool out;				/* a write */
 	u64 start_ns;				/* 0: nobody asked how long it takes */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
 	void (*done)(struct dmem_io *io, int err);
@@ -239,6 +252,15 @@ struct dmem_pool {
 	u64 latency_ns;
 	u64 ns_per_page;
 	u32 timeout_ms;
+	u32 replicas;				/* replicas=, or 0 */
+	enum dmem_checksum {
+		DMEM_CHECKSUM_DEFAULT,
+		DMEM_CHECKSUM_ON,
+		DMEM_CHECKSUM_OFF,
+	} checksum;
+	char *key_name;				/* key=, or NULL */
+	bool has_key;
+	u8 key[DMEM_KEY_BYTES];			/* zeros without one */
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;

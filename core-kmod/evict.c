@@ -316,6 +316,7 @@ static struct dmem_io *dmem_writeback_alloc(struct dmem_region *region)
 		return NULL;
 	io->vm = region->vm;
 	io->region = region;
+	io->out = true;
 	io->done = dmem_writeback_done;
 	return io;
 }

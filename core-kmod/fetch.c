@@ -159,6 +159,7 @@ static void dmem_fetch_init(struct dmem_io *io, struct dmem_region *region, unsi
 	io->region = region;
 	io->order = order;
 	io->prefetch = prefetch;
+	io->out = false;
 	io->nr_pages = 0;
 	io->done = dmem_fetch_done;
 }

@@ -63,10 +63,10 @@ static enum hrtimer_restart dmem_link_deliver(struct dmem_link *link, bool out)
 
 	spin_lock_bh(&link->lock);
 	for (;;) {
-		io = list_first_entry_or_null(&link->queue, struct dmem_io, queue);
+		io = list_first_entry_or_null(&link->queue, struct dmem_io, part[0].queue);
 		if (!io || io->due_ns > ktime_get_ns())
 			break;
-		list_del(&io->queue);
+		list_del(&io->part[0].queue);
 		spin_unlock_bh(&link->lock);
 		dmem_local_copy(io, out);
 		spin_lock_bh(&link->lock);
@@ -104,7 +104,7 @@ static void dmem_link_submit(struct dmem_local *local, struct dmem_link *link,
 	spin_lock_bh(&link->lock);
 	link->busy_until_ns = max(now, link->busy_until_ns) + io->nr_pages * local->ns_per_page;
 	io->due_ns = link->busy_until_ns + local->latency_ns;
-	list_add_tail(&io->queue, &link->queue);
+	list_add_tail(&io->part[0].queue, &link->queue);
 	if (!link->armed) {
 		link->armed = true;
 		hrtimer_start(&link->timer, ns_to_ktime(io->due_ns), HRTIMER_MODE_ABS_SOFT);
@@ -202,8 +202,11 @@ static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, str
 	const char *spec = donor->specs[0];
 	struct dmem_local *local;
 
+	if (pool->has_key || pool->replicas || pool->checksum)
+		return invalfc(fc, "donor=local:%s: key, replicas and checksum are of donors elsewhere",
+			       spec);
 	if (donor->nr_specs > 1)
-		return invalfc(fc, "donor=local:%s: a pool has one donor of this kind, and it is local:%s",
+		return invalfc(fc, "donor=local:%s: a pool has one donor, and it is local:%s",
 			       donor->specs[1], spec);
 	donor->lent_pages = totalram_pages() / 2;
 	if (*spec) {
