@@ -351,11 +351,11 @@ static int dmem_rdma_conn_open(struct dmem_rdma_conn *conn, u16 index)
 	if (device != conn->link.donor->control->link.id->device)
 		return -EXDEV;
 	/* A connection for writes has READs as well where it is the only one. */
-	sges = device->attrs.max_send_sge;
+	sges = clamp_t(int, device->attrs.max_send_sge, 1, DMEM_RDMA_SGES);
 	if (device->attrs.max_sge_rd && !(conn->writes && conn->link.donor->nr_fetch))
-		sges = min(sges, device->attrs.max_sge_rd);
-	conn->max_sges = clamp(sges, 1, DMEM_RDMA_SGES);
-	conn->nr_free_wrs = clamp(device->attrs.max_qp_wr - 1, 1, DMEM_RDMA_WRS);
+		sges = min_t(int, sges, device->attrs.max_sge_rd);
+	conn->max_sges = sges;
+	conn->nr_free_wrs = clamp_t(int, device->attrs.max_qp_wr - 1, 1, DMEM_RDMA_WRS);
 	conn->inflight_pages = 0;
 	if (conn->nr_free_wrs < DMEM_IO_MAX_PAGES + 1)
 		return -EOPNOTSUPP;

@@ -210,7 +210,7 @@ static int dmem_rdma_lease_more(struct dmem_rdma_donor *donor)
 		dmem_rdma_extent_free(extent);
 	else
 		dmem_rdma_extent_use(extent);
-	if (err == -EREMOTEIO) {
+	if (err == -EREMOTEIO && !dmem_rdma_is_over(donor)) {
 		pr_notice_ratelimited("%s: the donor lends no more: %s\n", donor->name,
 				      donor->reason);
 		WRITE_ONCE(donor->lendable_bytes, 0);

@@ -211,8 +211,8 @@ int dmem_rdma_link_connect(struct dmem_rdma_link *link, const struct dmem_wire_c
 		.private_data = cm,
 		.private_data_len = sizeof(*cm),
 		.responder_resources = 1,
-		.initiator_depth = min(link->id->device->attrs.max_qp_init_rd_atom,
-				       DMEM_RDMA_READ_DEPTH),
+		.initiator_depth = min_t(int, link->id->device->attrs.max_qp_init_rd_atom,
+					 DMEM_RDMA_READ_DEPTH),
 		.retry_count = DMEM_RDMA_RETRIES,
 		.rnr_retry_count = DMEM_RDMA_RETRIES,
 	};

@@ -24,6 +24,10 @@ $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
 # Those with a guest of their own.
 $(O)/tests/kvm_slots: $(VMM_OBJ)
 
+PEER_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rdma/*.c))
+$(O)/tests/rdma_pool: $(PEER_OBJS)
+$(O)/tests/rdma_pool: LIBS := $(LIBDMEM) $(LIBS) -lrdmacm -libverbs $(WIRE_LIBS)
+
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
 	@mkdir -p $(@D)
@@ -120,5 +124,5 @@ kmod-debug:
 	@mkdir -p $(O)/debug/core-kmod
 	@ln -sfn $(addprefix $(CURDIR)/core-kmod/,*.[ch] Kbuild uapi) $(O)/debug/core-kmod/
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(O)/debug/core-kmod" W=1 KCFLAGS=-Werror modules
-	@objdump -h $(O)/debug/core-kmod/dmem.ko | grep -q '\.BTF' || \
-		{ echo "make: the debug kernel's dmem.ko has no BTF" >&2; exit 1; }
+	@for ko in $(O)/debug/core-kmod/*.ko; do objdump -h "$$ko" | grep -q '\.BTF' || \
+		{ echo "make: $$ko has no BTF" >&2; exit 1; }; done
