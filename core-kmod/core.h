@@ -176,9 +176,10 @@ struct dmem_io_part {
 struct dmem_io {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
-	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next two */
+	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next three */
 	atomic_t nr_parts;
 	u64 due_ns;
+	u32 writes;
 	bool out;				/* a write */
 	u64 start_ns;				/* 0: nobody asked how long it takes */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */

@@ -201,9 +201,11 @@ static void dmem_rdma_free(struct dmem_rdma *rdma)
 {
 	unsigned int i;
 
+	WRITE_ONCE(rdma->stopping, true);
 	for (i = 0; i < rdma->nr_donors; i++)
 		dmem_rdma_donor_stop(rdma->donors[i]);
 	disable_work_sync(&rdma->fit_work);
+	disable_delayed_work_sync(&rdma->refill_work);
 	while (rdma->nr_donors)
 		dmem_rdma_donor_free(rdma->donors[--rdma->nr_donors]);
 	if (rdma->wq)
@@ -256,10 +258,16 @@ static int dmem_rdma_open(struct dmem_pool *pool, struct dmem_donor *set, struct
 		return -ENOMEM;
 	rdma->pool = pool;
 	rdma->replicas = max(pool->replicas, 1);
+	rdma->checksums = pool->checksum == DMEM_CHECKSUM_ON ||
+			  (pool->checksum == DMEM_CHECKSUM_DEFAULT && rdma->replicas > 1);
 	rdma->net = get_net(fc->net_ns);
 	mutex_init(&rdma->reserve_mutex);
 	init_waitqueue_head(&rdma->wait);
 	INIT_WORK(&rdma->fit_work, dmem_rdma_fit_work);
+	spin_lock_init(&rdma->thin_lock);
+	INIT_LIST_HEAD(&rdma->thin);
+	INIT_DELAYED_WORK(&rdma->refill_work, dmem_rdma_refill_work);
+	init_completion(&rdma->refill_done);
 	rdma->wq = alloc_workqueue("dmem-rdma", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	err = rdma->wq ? 0 : -ENOMEM;
 	set->data = rdma;

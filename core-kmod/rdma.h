@@ -3,8 +3,8 @@
  * rdma.h - the private types of dmem-rdma.ko and what its files offer each other.
  *
  * Lock order: rdma->reserve_mutex, donor->mutex; then, all BH off, region->lock, remote->lock,
- * donor->slots_lock; conn->lock; donor->lock. The last two nest in none of the others, and
- * nothing nests in them but the verbs. docs/rdma.md says why.
+ * donor->slots_lock or conn->lock; donor->lock and rdma->thin_lock, in which nothing nests.
+ * docs/rdma.md says why.
  */
 #ifndef DMEM_RDMA_H
 #define DMEM_RDMA_H
@@ -120,9 +120,15 @@ struct dmem_rdma_copy {
 /* What the donors hold of a region: region->remote. */
 struct dmem_rdma_remote {
 	struct rcu_head rcu;
+	struct dmem_region *region;
+	struct list_head thin;		/* rdma->thin_lock, with gone */
+	bool gone;
 	spinlock_t lock;		/* all below */
+	u32 writes;			/* that have begun, and pages discarded */
+	DECLARE_BITMAP(writing, DMEM_REGION_PAGES);
 	DECLARE_BITMAP(lost, DMEM_REGION_PAGES);
 	struct dmem_rdma_copy copy[DMEM_COPIES_MAX];
+	u32 crc[];			/* of each page, where there are checksums */
 };
 
 /* docs/rdma.md, "Deadlines and recovery". */
@@ -171,6 +177,7 @@ struct dmem_rdma_donor {
 	struct ib_pd *pd;
 	struct dmem_rdma_control *control;
 	unsigned int nr_fetch;		/* connections for fetches */
+	u64 latency_ns;			/* of a READ, smoothed; written by completions as they come */
 	unsigned int nr_conns;		/* of the session; 1: it serves both */
 	struct dmem_rdma_conn conns[DMEM_RDMA_CONNS];	/* live as long as the donor */
 
@@ -194,6 +201,14 @@ struct dmem_rdma {
 	atomic64_t reserved_regions;
 	u64 floor_regions;		/* size=: leased at the mount and kept */
 	struct work_struct fit_work;	/* leases what is lost, releases what is too much */
+	spinlock_t thin_lock;		/* thin, refilling, remotes' gone; BH off, innermost */
+	struct list_head thin;		/* regions with pages that are held once */
+	struct dmem_rdma_remote *refilling;
+	struct delayed_work refill_work;
+	struct completion refill_done;
+	int refill_err;
+	bool stopping;
+	bool checksums;
 	unsigned int replicas;
 	unsigned int nr_donors;
 	struct dmem_rdma_donor *donors[DMEM_DONORS_MAX];
@@ -240,7 +255,7 @@ u64 dmem_rdma_conn_oldest(struct dmem_rdma_conn *conn);
 /* rdma_io.c */
 int dmem_rdma_read(struct dmem_io *io);
 int dmem_rdma_write(struct dmem_io *io);
-void dmem_rdma_settle(struct dmem_io_part *part, int err);
+void dmem_rdma_settle(struct dmem_io_part *part);
 void dmem_rdma_put_off(struct list_head *parts);
 void dmem_rdma_resend(struct list_head *parts);
 void dmem_rdma_tick(struct work_struct *work);
@@ -255,12 +270,21 @@ void dmem_rdma_suspect(struct dmem_rdma_donor *donor, const char *what, unsigned
 /* rdma_slots.c */
 struct dmem_rdma_remote *dmem_rdma_remote_make(struct dmem_region *region);
 int dmem_rdma_find(struct dmem_io *io, struct dmem_io_part *part);
+void dmem_rdma_pages_begin(struct dmem_io *io);
+void dmem_rdma_pages_end(struct dmem_io *io);
+int dmem_rdma_pages_verify(struct dmem_io_part *part);
 int dmem_rdma_write_begin(struct dmem_io_part *part);
+int dmem_rdma_refill_queue(struct dmem_rdma_remote *remote, struct dmem_io_part *part);
 void dmem_rdma_write_end(struct dmem_io_part *part, bool written);
 bool dmem_rdma_holds(struct dmem_region *region, unsigned int index);
 void dmem_rdma_discard(struct dmem_region *region, unsigned int index);
 void dmem_rdma_forget(struct dmem_region *region);
 void dmem_rdma_slot_lose(struct dmem_rdma_extent *extent, u32 slot);
+
+/* rdma_refill.c */
+void dmem_rdma_thin(struct dmem_rdma *rdma, struct dmem_rdma_remote *remote);
+void dmem_rdma_thin_forget(struct dmem_rdma *rdma, struct dmem_rdma_remote *remote);
+void dmem_rdma_refill_work(struct work_struct *work);
 
 /* rdma_lease.c */
 int dmem_rdma_lease_again(struct dmem_rdma_donor *donor);

@@ -256,7 +256,7 @@ static void dmem_rdma_completed(struct ib_cq *cq, struct ib_wc *wc)
 	if (conn->open)
 		dmem_rdma_pump(conn);
 	spin_unlock_bh(&conn->lock);
-	dmem_rdma_settle(part, 0);
+	dmem_rdma_settle(part);
 }
 
 /* Requests of a session; the queue pair is there and the connection closed. */

@@ -135,27 +135,52 @@ static void dmem_rdma_finish(struct dmem_io_part *part, int err)
 	struct dmem_io *io = part->io;
 
 	part->err = err;
-	if (!io->out)
+	if (!io->out) {
 		io->done(io, err);
-	else if (atomic_dec_and_test(&io->nr_parts))
+	} else if (atomic_dec_and_test(&io->nr_parts)) {
+		dmem_rdma_pages_end(io);
 		io->done(io, dmem_rdma_write_result(io));
-}
-
-/* A part that was queued has completed. */
-void dmem_rdma_settle(struct dmem_io_part *part, int err)
-{
-	if (part->io->out)
-		dmem_rdma_write_end(part, !err);
-	dmem_rdma_finish(part, err);
+	}
 }
 
 /*
- * A lost page asked for by itself is lost for good. Where it is one of several, those that are
- * not lost can be had one by one: all may be asked for again.
+ * A page asked for by itself that is lost, or wrong, is so for good. Where it is one of several,
+ * the others can be had one by one: all may be asked for again.
  */
 static int dmem_rdma_read_error(const struct dmem_io *io, int err)
 {
-	return err == -EHOSTDOWN || (err == -ENODATA && io->nr_pages == 1) ? err : -ETIMEDOUT;
+	if (io->nr_pages == 1 && (err == -ENODATA || err == -EILSEQ))
+		return err;
+	return err == -EHOSTDOWN ? err : -ETIMEDOUT;
+}
+
+/* How long READs take, smoothed over eight. */
+static void dmem_rdma_measure(struct dmem_io_part *part)
+{
+	struct dmem_rdma_donor *donor = ((struct dmem_rdma_extent *)part->place)->donor;
+	u64 start_ns = part->io->due_ns - dmem_rdma_timeout_ns(donor->rdma);
+	s64 off_ns = ktime_get_ns() - start_ns - READ_ONCE(donor->latency_ns);
+
+	WRITE_ONCE(donor->latency_ns, donor->latency_ns + off_ns / 8);
+}
+
+/* A part that was queued has completed. */
+void dmem_rdma_settle(struct dmem_io_part *part)
+{
+	int err;
+
+	if (part->io->out) {
+		dmem_rdma_write_end(part, true);
+		dmem_rdma_finish(part, 0);
+		return;
+	}
+	if (dmem_rdma_of(part->io->vm)->replicas > 1)
+		dmem_rdma_measure(part);
+	err = dmem_rdma_pages_verify(part);
+	if (err == -EAGAIN)
+		err = dmem_rdma_send_read(part) ?: -EINPROGRESS;
+	if (err != -EINPROGRESS)
+		dmem_rdma_finish(part, err ? dmem_rdma_read_error(part->io, err) : 0);
 }
 
 int dmem_rdma_read(struct dmem_io *io)
@@ -180,6 +205,7 @@ int dmem_rdma_write(struct dmem_io *io)
 
 	if (!dmem_rdma_remote_make(io->region))
 		return -ENOMEM;
+	dmem_rdma_pages_begin(io);
 	io->due_ns = ktime_get_ns() + dmem_rdma_timeout_ns(rdma);
 	/* One more, so that it does not end before all parts have begun. */
 	atomic_set(&io->nr_parts, rdma->replicas + 1);
@@ -194,6 +220,7 @@ int dmem_rdma_write(struct dmem_io *io)
 	}
 	if (!atomic_dec_and_test(&io->nr_parts))
 		return 0;
+	dmem_rdma_pages_end(io);
 	err = dmem_rdma_write_result(io);
 	if (!err)
 		io->done(io, 0);
@@ -221,7 +248,9 @@ void dmem_rdma_resend(struct list_head *parts)
 
 	while ((part = list_first_entry_or_null(parts, struct dmem_io_part, queue))) {
 		list_del(&part->queue);
-		if (part->io->out)
+		if (part->io->out && part->io->prefetch)
+			err = -EHOSTDOWN;
+		else if (part->io->out)
 			err = dmem_rdma_send_write(part);
 		else
 			err = dmem_rdma_send_read(part);

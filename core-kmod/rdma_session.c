@@ -137,6 +137,7 @@ static void dmem_rdma_reconnect(struct dmem_rdma_donor *donor)
 	dmem_rdma_up(donor);
 	wake_up_all(&donor->rdma->wait);
 	queue_work(donor->rdma->wq, &donor->rdma->fit_work);
+	mod_delayed_work(donor->rdma->wq, &donor->rdma->refill_work, 0);
 }
 
 static void dmem_rdma_renew(struct dmem_rdma_donor *donor)
