@@ -24,6 +24,11 @@ $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
 # Those with a guest of their own.
 $(O)/tests/kvm_slots: $(VMM_OBJ)
 
+# Those that are a donor's client in user space.
+PEER_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rdma/*.c))
+$(filter $(O)/tests/memnode%,$(SELFTESTS)): $(PEER_OBJS) | $(O)/dmem-memnode
+$(filter $(O)/tests/memnode%,$(SELFTESTS)): LIBS += $(RDMA_LIBS) $(WIRE_LIBS)
+
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
 	@mkdir -p $(@D)
