@@ -24,9 +24,11 @@ $(DEBUG_SELFTESTS): $(O)/debug/tests/%: $(O)/obj/tests/selftests/debug/%.o \
 # Those with a guest of their own.
 $(O)/tests/kvm_slots: $(VMM_OBJ)
 
+# Those with a donor, some of them its client in user space.
 PEER_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rdma/*.c))
-$(O)/tests/rdma_pool: $(PEER_OBJS)
-$(O)/tests/rdma_pool: LIBS := $(LIBDMEM) $(LIBS) -lrdmacm -libverbs $(WIRE_LIBS)
+WITH_DONOR := $(filter $(O)/tests/memnode% $(O)/tests/rdma%,$(SELFTESTS))
+$(WITH_DONOR): $(PEER_OBJS) | $(O)/dmem-memnode
+$(WITH_DONOR): LIBS += $(LIBDMEM) $(RDMA_LIBS) $(WIRE_LIBS)
 
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
