@@ -44,6 +44,7 @@ struct dmem_rdma_link {
 	struct rdma_cm_id *id;
 	struct ib_cq *cq;
 	int status;			/* of the step under way: 0, 1 it is done, or an errno */
+	bool closing;			/* we disconnect: the event says nothing new */
 	struct dmem_wire_cm reply;
 	u8 reply_len;
 };
@@ -207,6 +208,7 @@ struct dmem_rdma {
 	struct delayed_work refill_work;
 	struct completion refill_done;
 	int refill_err;
+	unsigned long nr_refilled;	/* since all pages had both copies; refill_work's */
 	bool stopping;
 	bool checksums;
 	unsigned int replicas;

@@ -91,6 +91,8 @@ static int dmem_rdma_link_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 		dmem_rdma_link_step(link, -EHOSTUNREACH);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
+		if (READ_ONCE(link->closing))
+			break;
 		dmem_rdma_break(link->donor, "the donor has closed a connection");
 		dmem_rdma_link_step(link, -ECONNRESET);
 		break;
@@ -131,6 +133,7 @@ int dmem_rdma_link_resolve(struct dmem_rdma_link *link)
 	if (IS_ERR(id))
 		return PTR_ERR(id);
 	link->id = id;
+	WRITE_ONCE(link->closing, false);
 	rdma_set_ack_timeout(id, DMEM_RDMA_ACK_TIMEOUT);
 	link->status = 0;
 	err = rdma_resolve_addr(id, NULL, (struct sockaddr *)&donor->addr, DMEM_RDMA_STEP_MS);
@@ -239,6 +242,7 @@ void dmem_rdma_link_drain(struct dmem_rdma_link *link)
 {
 	if (!link->cq)
 		return;
+	WRITE_ONCE(link->closing, true);
 	rdma_disconnect(link->id);
 	ib_drain_qp(link->id->qp);
 }

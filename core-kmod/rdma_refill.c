@@ -124,6 +124,7 @@ static int dmem_rdma_refill_write(struct dmem_rdma *rdma, struct dmem_rdma_remot
 	if (err)
 		return err;
 	wait_for_completion(&rdma->refill_done);
+	rdma->nr_refilled += !rdma->refill_err;
 	return rdma->refill_err;
 }
 
@@ -174,6 +175,11 @@ void dmem_rdma_refill_work(struct work_struct *work)
 		again = dmem_rdma_refill_region(rdma, remote, io);
 		if (again)
 			dmem_rdma_thin(rdma, remote);
+	}
+	if (!again && rdma->nr_refilled) {
+		pr_notice("%s: pages have both copies again: %lu were refilled\n",
+			  rdma->pool->donors[0], rdma->nr_refilled);
+		rdma->nr_refilled = 0;
 	}
 	spin_lock_bh(&rdma->thin_lock);
 	WRITE_ONCE(rdma->refilling, NULL);
