@@ -23,7 +23,7 @@ deps:
 	@tools/deps.sh
 
 include core-kmod/build.mk
-include $(wildcard $(addsuffix /build.mk,lib bpf tuner dmemctl dmemtop tests))
+include $(wildcard $(addsuffix /build.mk,lib bpf tuner dmemctl dmemtop memnode tests))
 
 .PHONY: tools
 tools: $(BINS)

@@ -7,11 +7,11 @@ kmod:
 	@[ -e "$(KDIR)/vmlinux" ] || \
 		{ echo "make: $(KDIR)/vmlinux is missing: the module would have no BTF" >&2; exit 1; }
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/core-kmod" W=1 KCFLAGS=-Werror modules
-	@objdump -h core-kmod/dmem.ko | grep -q '\.BTF' || \
-		{ echo "make: core-kmod/dmem.ko has no BTF (is pahole installed?)" >&2; rm -f core-kmod/dmem.ko; exit 1; }
+	@for ko in core-kmod/*.ko; do objdump -h "$$ko" | grep -q '\.BTF' || \
+		{ echo "make: $$ko has no BTF (is pahole installed?)" >&2; rm -f "$$ko"; exit 1; }; done
 
 .PHONY: kmod-newest
-#: make kmod-newest    dmem.ko for the newest kernel of Debian 13's backports, as a check (root)
+#: make kmod-newest    the modules for the newest kernel of Debian 13's backports, as a check (root)
 kmod-newest:
 	@tools/deps.sh
 	@tools/kmod-newest.sh

@@ -31,6 +31,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #define generic_delete_inode inode_just_drop
 #endif
 
+/* A namespace of exported symbols: it was an identifier, not a string. */
+#ifdef HAVE_NS_IDENTIFIER
+#define DMEM_NS DMEM
+#else
+#define DMEM_NS "DMEM"
+#endif
+
 /* Files that live as dentries alone: pinned by a count of their own, or by a flag. */
 #ifdef HAVE_D_MAKE_PERSISTENT
 #define kill_litter_super kill_anon_super

@@ -22,6 +22,9 @@
 
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
+#define DMEM_DONORS_MAX		16
+#define DMEM_COPIES_MAX		2
+#define DMEM_KEY_BYTES		32
 
 /* region.c: 2^27 regions, 256 TiB */
 #define DMEM_NODE_BITS		9
@@ -162,12 +165,24 @@ struct dmem_inode {
 	struct dmem_vm *vm;			/* regular files only */
 };
 
+/* What a transport keeps of a request for one of the copies that it is about. */
+struct dmem_io_part {
+	struct list_head queue;
+	struct dmem_io *io;
+	void *place;
+	u32 slot;
+	int err;
+};
+
 /* A request to a donor: pages of one region, with the indices of their words. */
 struct dmem_io {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
-	struct list_head queue;			/* transport's */
-	u64 due_ns;				/* transport's */
+	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next three */
+	atomic_t nr_parts;
+	u64 due_ns;
+	u32 writes;
+	bool out;				/* a write */
 	u64 start_ns;				/* 0: nobody asked how long it takes */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
 	void (*done)(struct dmem_io *io, int err);
@@ -180,35 +195,50 @@ struct dmem_io {
 	} pages[] __counted_by(nr_pages);
 };
 
+/* All donors of a pool: a transport's, which alone knows them apart. */
 struct dmem_donor {
 	u32 id;					/* never used twice while the module is loaded */
-	const struct dmem_transport *transport;
-	u64 lent_pages;
+	struct dmem_transport *transport;
+	u64 lent_pages;			/* the transport may change it at any time */
 	void *data;
+	unsigned int nr_specs;
+	const char *specs[DMEM_DONORS_MAX];	/* what stands after the colon of each donor= */
 };
 
 /**
  * struct dmem_transport - a way to a donor
  * @name: what stands before the colon in donor=
- * @open: parse the rest of donor= and connect; set lent_pages; errors are told through fc
+ * @owner: the module it is in; a pool holds it
+ * @open: parse the rest of each donor= and connect; set lent_pages; errors are told through fc
  * @close: undo @open; no request is under way
+ * @reserve: have room with the donors for so many regions more, or say -ENOSPC and have none
+ *	taken. Process context, may wait up to the pool's timeout. NULL: lent_pages says it all,
+ *	page by page
+ * @unreserve: so many regions less are wanted; nothing of them is held. Process context, does
+ *	not wait
  * @read_now: bring one page into @to before returning, where that takes no longer than a fault
  *	may spin; anything but 0 means: not so, use @read. Process context. May be NULL
  * @read: bring the pages of an io; 0 means that done() has been or will be called, within
  *	the pool's timeout; a negative errno that it will not
  * @write: send the pages of an io; as @read. Process context
+ * @holds: does a donor still have this page? Called with the region locked, of pages that have
+ *	COPY; NULL: always
  * @discard: what the donor holds of this page is wanted no more. Called with the region
  *	locked, before the page's word says so: may not sleep
  * @forget: nor is anything that it holds of this region; no request is under way
  */
 struct dmem_transport {
 	const char *name;
-	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
-		    struct fs_context *fc);
+	struct module *owner;
+	struct list_head list;			/* transport.c's */
+	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, struct fs_context *fc);
 	void (*close)(struct dmem_donor *donor);
+	int (*reserve)(struct dmem_pool *pool, u64 regions);
+	void (*unreserve)(struct dmem_pool *pool, u64 regions);
 	int (*read_now)(struct dmem_region *region, unsigned int index, struct page *to);
 	int (*read)(struct dmem_io *io);
 	int (*write)(struct dmem_io *io);
+	bool (*holds)(struct dmem_region *region, unsigned int index);
 	void (*discard)(struct dmem_region *region, unsigned int index);
 	void (*forget)(struct dmem_region *region);
 };
@@ -217,15 +247,24 @@ struct dmem_transport {
 struct dmem_pool {
 	struct dmem_donor donor;
 	bool donor_is_open;
-	char *donor_spec;
+	unsigned int nr_donors;
+	char *donors[DMEM_DONORS_MAX];		/* as donor= had them */
 	u64 size_pages;				/* size=, or 0 */
-	u64 capacity_pages;
 	u64 direct_pages;			/* direct=SIZE, or 0 and direct_percent counts */
 	u32 direct_percent;
 	u32 order;
 	u64 latency_ns;
 	u64 ns_per_page;
 	u32 timeout_ms;
+	u32 replicas;				/* replicas=, or 0 */
+	enum dmem_checksum {
+		DMEM_CHECKSUM_DEFAULT,
+		DMEM_CHECKSUM_ON,
+		DMEM_CHECKSUM_OFF,
+	} checksum;
+	char *key_name;				/* key=, or NULL */
+	bool has_key;
+	u8 key[DMEM_KEY_BYTES];			/* zeros without one */
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
@@ -355,14 +394,18 @@ void dmem_batch_add(const struct dmem_event *event);
 void dmem_batch_flush(void);
 
 /* transport.c, local.c */
-extern const struct dmem_transport dmem_local_transport;
+extern struct dmem_transport dmem_local_transport;
+int dmem_transport_register(struct dmem_transport *transport);
+void dmem_transport_unregister(struct dmem_transport *transport);
 int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc);
 void dmem_donor_close(struct dmem_pool *pool);
 
 /* inode.c, ioctl.c */
 extern const struct file_operations dmem_file_ops;
 struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t mode);
-int dmem_reserve_pages(struct dmem_pool *pool, u64 nr);
+u64 dmem_pool_capacity(struct dmem_pool *pool);
+int dmem_reserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
+void dmem_unreserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
 long dmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* super.c */

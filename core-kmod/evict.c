@@ -153,11 +153,20 @@ static void dmem_evict_drop(struct dmem_evict_run *run, unsigned int index, u64 
 	run->freed[run->nr_freed++] = page;
 }
 
+/* A donor that was lost leaves the local copy as the only one: as good as written just now. */
+static bool dmem_evict_is_held(struct dmem_region *region, unsigned int index)
+{
+	const struct dmem_transport *transport = region->vm->pool->donor.transport;
+
+	return !transport->holds || transport->holds(region, index);
+}
+
 static void dmem_evict_frozen(struct dmem_evict_run *run, unsigned int index, u64 word)
 {
 	struct dmem_vm *vm = run->region->vm;
 	struct page *page = dmem_word_page(word);
-	bool dirty = PageDirty(page), copy = word & DMEM_PAGE_COPY;
+	bool copy = word & DMEM_PAGE_COPY;
+	bool dirty = PageDirty(page) || (copy && !dmem_evict_is_held(run->region, index));
 
 	if (!dirty && copy) {
 		dmem_evict_drop(run, index, word,
@@ -338,6 +347,7 @@ static struct dmem_io *dmem_writeback_alloc(struct dmem_region *region)
 		return NULL;
 	io->vm = region->vm;
 	io->region = region;
+	io->out = true;
 	io->done = dmem_writeback_done;
 	return io;
 }

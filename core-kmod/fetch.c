@@ -61,6 +61,12 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 	return order;
 }
 
+/* The donor is out of reach: what it holds is there again when it is. Others are for good. */
+static bool dmem_fetch_may_retry(int err)
+{
+	return err == -ETIMEDOUT || err == -EHOSTDOWN;
+}
+
 /* One page of a fetch has come, or will not. Returns the page if it is to be freed. */
 static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now_ns)
 {
@@ -78,8 +84,11 @@ static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 
 						       DMEM_PAGE_YOUNG, page));
 		return NULL;
 	}
-	/* Nobody has been told anything of a page that no fault asked for: ask again later. */
-	dmem_page_set(region, index, word & DMEM_PAGE_DEMANDED ?
+	/*
+	 * Nobody has been told anything of a page that no fault asked for: ask again later. Nor is
+	 * a page lost whose donor is only out of reach: who waits asks again, and is told so.
+	 */
+	dmem_page_set(region, index, word & DMEM_PAGE_DEMANDED && !dmem_fetch_may_retry(err) ?
 		      dmem_word(DMEM_PAGE_FAILED, 0, NULL) :
 		      dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL));
 	return page;
@@ -186,6 +195,7 @@ static void dmem_fetch_init(struct dmem_io *io, struct dmem_region *region, unsi
 	io->region = region;
 	io->order = order;
 	io->prefetch = prefetch;
+	io->out = false;
 	io->nr_pages = 0;
 	io->done = dmem_fetch_done;
 }

@@ -21,17 +21,55 @@ static const struct address_space_operations dmem_aops = {
 	.dirty_folio = noop_dirty_folio,
 };
 
-/* Reserve with the donors; -ENOSPC when they do not lend that much. */
-int dmem_reserve_pages(struct dmem_pool *pool, u64 nr)
+/* What a file of this size takes of the donors: whole regions, where the transport reserves. */
+static u64 dmem_reserved_pages(struct dmem_pool *pool, u64 pages)
 {
-	u64 capacity = pool->capacity_pages;
+	return pool->donor.transport->reserve ? round_up(pages, DMEM_REGION_PAGES) : pages;
+}
+
+/* Pages that all files together may have now. */
+u64 dmem_pool_capacity(struct dmem_pool *pool)
+{
+	u64 pages = READ_ONCE(pool->donor.lent_pages);
+
+	return pool->size_pages ? min(pages, pool->size_pages) : pages;
+}
+
+/* Most pages to reserve: what is lent may change, so a transport that reserves knows better. */
+static u64 dmem_reserve_max(struct dmem_pool *pool)
+{
+	if (!pool->donor.transport->reserve)
+		return dmem_pool_capacity(pool);
+	return pool->size_pages ? round_up(pool->size_pages, DMEM_REGION_PAGES) : S64_MAX;
+}
+
+/* Reserve with the donors for a file to grow; -ENOSPC when they do not lend that much. */
+int dmem_reserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages)
+{
+	u64 nr = dmem_reserved_pages(pool, pages) - dmem_reserved_pages(pool, old_pages);
 	s64 old = atomic64_read(&pool->reserved_pages);
+	u64 most = dmem_reserve_max(pool);
+	int err = 0;
 
 	do {
-		if (nr > capacity - old)
+		if (nr > most || old > most - nr)
 			return -ENOSPC;
 	} while (!atomic64_try_cmpxchg(&pool->reserved_pages, &old, old + nr));
-	return 0;
+	if (nr && pool->donor.transport->reserve)
+		err = pool->donor.transport->reserve(pool, nr / DMEM_REGION_PAGES);
+	if (err)
+		atomic64_sub(nr, &pool->reserved_pages);
+	return err;
+}
+
+/* A file has shrunk, and what it held beyond has been discarded. */
+void dmem_unreserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages)
+{
+	u64 nr = dmem_reserved_pages(pool, old_pages) - dmem_reserved_pages(pool, pages);
+
+	atomic64_sub(nr, &pool->reserved_pages);
+	if (nr && pool->donor.transport->unreserve)
+		pool->donor.transport->unreserve(pool, nr / DMEM_REGION_PAGES);
 }
 
 /* A new size, checked, with the budget that follows from it. inode->i_rwsem is held. */
@@ -62,10 +100,10 @@ static int dmem_resize(struct inode *inode, loff_t size)
 		return -EINVAL;
 	}
 	if (pages > old_pages) {
-		err = dmem_reserve_pages(vm->pool, pages - old_pages);
+		err = dmem_reserve_size(vm->pool, old_pages, pages);
 		if (err) {
-			pr_notice_ratelimited("dmem: %s: size %lld is more than the donors have left\n",
-					      vm->ident.name, size);
+			pr_notice_ratelimited("dmem: %s: size %lld is more than the donors have left: %d\n",
+					      vm->ident.name, size, err);
 			return err;
 		}
 		dmem_set_size(vm, size);
@@ -73,7 +111,7 @@ static int dmem_resize(struct inode *inode, loff_t size)
 		/* The size first: faults look at it with their region locked. */
 		dmem_set_size(vm, size);
 		dmem_release_pages(vm, pages, old_pages - 1);
-		atomic64_sub(old_pages - pages, &vm->pool->reserved_pages);
+		dmem_unreserve_size(vm->pool, old_pages, pages);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/highmem.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -62,10 +63,10 @@ static enum hrtimer_restart dmem_link_deliver(struct dmem_link *link, bool out)
 
 	spin_lock_bh(&link->lock);
 	for (;;) {
-		io = list_first_entry_or_null(&link->queue, struct dmem_io, queue);
+		io = list_first_entry_or_null(&link->queue, struct dmem_io, part[0].queue);
 		if (!io || io->due_ns > ktime_get_ns())
 			break;
-		list_del(&io->queue);
+		list_del(&io->part[0].queue);
 		spin_unlock_bh(&link->lock);
 		dmem_local_copy(io, out);
 		spin_lock_bh(&link->lock);
@@ -103,7 +104,7 @@ static void dmem_link_submit(struct dmem_local *local, struct dmem_link *link,
 	spin_lock_bh(&link->lock);
 	link->busy_until_ns = max(now, link->busy_until_ns) + io->nr_pages * local->ns_per_page;
 	io->due_ns = link->busy_until_ns + local->latency_ns;
-	list_add_tail(&io->queue, &link->queue);
+	list_add_tail(&io->part[0].queue, &link->queue);
 	if (!link->armed) {
 		link->armed = true;
 		hrtimer_start(&link->timer, ns_to_ktime(io->due_ns), HRTIMER_MODE_ABS_SOFT);
@@ -196,11 +197,17 @@ static void dmem_local_forget(struct dmem_region *region)
 	region->remote = NULL;
 }
 
-static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, const char *spec,
-			   struct fs_context *fc)
+static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, struct fs_context *fc)
 {
+	const char *spec = donor->specs[0];
 	struct dmem_local *local;
 
+	if (pool->has_key || pool->replicas || pool->checksum)
+		return invalfc(fc, "donor=local:%s: key, replicas and checksum are of donors elsewhere",
+			       spec);
+	if (donor->nr_specs > 1)
+		return invalfc(fc, "donor=local:%s: a pool has one donor, and it is local:%s",
+			       donor->specs[1], spec);
 	donor->lent_pages = totalram_pages() / 2;
 	if (*spec) {
 		char *end;
@@ -230,8 +237,9 @@ static void dmem_local_close(struct dmem_donor *donor)
 	kfree(local);
 }
 
-const struct dmem_transport dmem_local_transport = {
+struct dmem_transport dmem_local_transport = {
 	.name = "local",
+	.owner = THIS_MODULE,
 	.open = dmem_local_open,
 	.close = dmem_local_close,
 	.read_now = dmem_local_read_now,

@@ -21,11 +21,16 @@ static int __init dmem_init(void)
 	err = dmem_policy_init();
 	if (err)
 		goto exit_inode_cache;
-	err = register_filesystem(&dmem_fs_type);
+	err = dmem_transport_register(&dmem_local_transport);
 	if (err)
 		goto exit_inode_cache;
+	err = register_filesystem(&dmem_fs_type);
+	if (err)
+		goto unregister_local;
 	return 0;
 
+unregister_local:
+	dmem_transport_unregister(&dmem_local_transport);
 exit_inode_cache:
 	dmem_inode_cache_exit();
 exit_reclaim:
@@ -38,6 +43,7 @@ destroy_wq:
 static void __exit dmem_exit(void)
 {
 	unregister_filesystem(&dmem_fs_type);
+	dmem_transport_unregister(&dmem_local_transport);
 	dmem_inode_cache_exit();
 	dmem_reclaim_exit();
 	destroy_workqueue(dmem_wq);

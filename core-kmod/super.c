@@ -6,10 +6,12 @@
  */
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/key.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
+#include <keys/user-type.h>
 
 #include "core.h"
 
@@ -22,7 +24,13 @@
 
 enum dmem_option {
 	OPT_DONOR, OPT_DIRECT, OPT_ORDER, OPT_SIZE, OPT_LATENCY_NS, OPT_NS_PER_PAGE,
-	OPT_TIMEOUT_MS, OPT_MODE, OPT_UID, OPT_GID,
+	OPT_TIMEOUT_MS, OPT_KEY, OPT_REPLICAS, OPT_CHECKSUM, OPT_MODE, OPT_UID, OPT_GID,
+};
+
+static const struct constant_table dmem_checksums[] = {
+	{ "on", DMEM_CHECKSUM_ON },
+	{ "off", DMEM_CHECKSUM_OFF },
+	{}
 };
 
 static const struct fs_parameter_spec dmem_parameters[] = {
@@ -33,6 +41,9 @@ static const struct fs_parameter_spec dmem_parameters[] = {
 	fsparam_u64("latency_ns", OPT_LATENCY_NS),
 	fsparam_u64("ns_per_page", OPT_NS_PER_PAGE),
 	fsparam_u32("timeout_ms", OPT_TIMEOUT_MS),
+	fsparam_string("key", OPT_KEY),
+	fsparam_u32("replicas", OPT_REPLICAS),
+	fsparam_enum("checksum", OPT_CHECKSUM, dmem_checksums),
 	fsparam_u32oct("mode", OPT_MODE),
 	fsparam_uid("uid", OPT_UID),
 	fsparam_gid("gid", OPT_GID),
@@ -82,6 +93,42 @@ static int dmem_parse_range(struct fs_context *fc, const char *option, u64 value
 	return 0;
 }
 
+/*
+ * A key by its description, found in the keyrings of who mounts. Of type logon: it cannot be read
+ * back, and neither the command line nor /proc/mounts has it. Copied: connections are made anew
+ * long after that process is gone.
+ */
+static int dmem_parse_key(struct fs_context *fc, struct dmem_pool *pool, struct fs_parameter *param)
+{
+	const struct user_key_payload *payload;
+	struct key *key;
+	int err = 0;
+
+	if (pool->key_name)
+		return invalfc(fc, "key=%s: there is one already", param->string);
+	key = request_key(&key_type_logon, param->string, NULL);
+	if (IS_ERR(key)) {
+		errorfc(fc, "key=%s: no such key of type logon: %ld", param->string, PTR_ERR(key));
+		return PTR_ERR(key);
+	}
+	down_read(&key->sem);
+	payload = user_key_payload_locked(key);
+	if (!payload)
+		err = -EKEYREVOKED;
+	else if (payload->datalen != DMEM_KEY_BYTES)
+		err = invalfc(fc, "key=%s: %u bytes, not %u", param->string, payload->datalen,
+			      DMEM_KEY_BYTES);
+	else
+		memcpy(pool->key, payload->data, DMEM_KEY_BYTES);
+	up_read(&key->sem);
+	key_put(key);
+	if (err)
+		return err;
+	pool->has_key = true;
+	swap(pool->key_name, param->string);
+	return 0;
+}
+
 static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	struct dmem_pool *pool = fc->s_fs_info;
@@ -90,10 +137,10 @@ static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 
 	switch (opt) {
 	case OPT_DONOR:
-		if (pool->donor_spec)
-			return invalfc(fc, "donor=%s: a pool has one donor, and it is %s",
-				       param->string, pool->donor_spec);
-		pool->donor_spec = param->string;
+		if (pool->nr_donors == DMEM_DONORS_MAX)
+			return invalfc(fc, "donor=%s: a pool has at most %u donors",
+				       param->string, DMEM_DONORS_MAX);
+		pool->donors[pool->nr_donors++] = param->string;
 		param->string = NULL;
 		return 0;
 	case OPT_DIRECT:
@@ -114,6 +161,14 @@ static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		pool->timeout_ms = result.uint_32;
 		return dmem_parse_range(fc, "timeout_ms", pool->timeout_ms, DMEM_TIMEOUT_MS_MIN,
 					DMEM_TIMEOUT_MS_MAX);
+	case OPT_KEY:
+		return dmem_parse_key(fc, pool, param);
+	case OPT_REPLICAS:
+		pool->replicas = result.uint_32;
+		return dmem_parse_range(fc, "replicas", pool->replicas, 1, DMEM_COPIES_MAX);
+	case OPT_CHECKSUM:
+		pool->checksum = result.uint_32;
+		return 0;
 	case OPT_MODE:
 		pool->mode = result.uint_32 & 07777;
 		return 0;
@@ -131,11 +186,13 @@ static int dmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 static int dmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct dmem_pool *pool = dmem_sb_pool(dentry->d_sb);
+	u64 reserved = atomic64_read(&pool->reserved_pages);
 
 	buf->f_type = DMEM_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
-	buf->f_blocks = pool->capacity_pages;
-	buf->f_bfree = pool->capacity_pages - atomic64_read(&pool->reserved_pages);
+	/* Never less than what is reserved, though a donor may just have gone. */
+	buf->f_blocks = max(dmem_pool_capacity(pool), reserved);
+	buf->f_bfree = buf->f_blocks - reserved;
 	buf->f_bavail = buf->f_bfree;
 	buf->f_namelen = NAME_MAX;
 	return 0;
@@ -144,14 +201,22 @@ static int dmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 static int dmem_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct dmem_pool *pool = dmem_sb_pool(root->d_sb);
+	unsigned int i;
 
-	seq_show_option(m, "donor", pool->donor_spec);
+	for (i = 0; i < pool->nr_donors; i++)
+		seq_show_option(m, "donor", pool->donors[i]);
 	if (pool->direct_pages)
 		seq_printf(m, ",direct=%lluK", pool->direct_pages << (PAGE_SHIFT - 10));
 	else
 		seq_printf(m, ",direct=%u%%", pool->direct_percent);
 	seq_printf(m, ",order=%u,timeout_ms=%u,latency_ns=%llu,ns_per_page=%llu", pool->order,
 		   pool->timeout_ms, pool->latency_ns, pool->ns_per_page);
+	if (pool->key_name)
+		seq_show_option(m, "key", pool->key_name);
+	if (pool->replicas)
+		seq_printf(m, ",replicas=%u", pool->replicas);
+	if (pool->checksum)
+		seq_printf(m, ",checksum=%s", pool->checksum == DMEM_CHECKSUM_ON ? "on" : "off");
 	if (pool->size_pages)
 		seq_printf(m, ",size=%lluK", pool->size_pages << (PAGE_SHIFT - 10));
 	return 0;
@@ -175,13 +240,15 @@ static void dmem_free_inode(struct inode *inode)
 static void dmem_evict_inode(struct inode *inode)
 {
 	struct dmem_vm *vm = dmem_inode_vm(inode);
+	u64 size_pages;
 
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
 	if (!vm)
 		return;
-	atomic64_sub(vm->ident.size_bytes >> PAGE_SHIFT, &vm->pool->reserved_pages);
+	size_pages = vm->ident.size_bytes >> PAGE_SHIFT;
 	dmem_vm_destroy(vm);
+	dmem_unreserve_size(dmem_sb_pool(inode->i_sb), size_pages, 0);
 }
 
 static const struct super_operations dmem_super_ops = {
@@ -199,15 +266,11 @@ static int dmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	struct inode *root;
 	int err;
 
-	if (!pool->donor_spec)
+	if (!pool->nr_donors)
 		return invalfc(fc, "no donor: mount with -o donor=local:SIZE");
 	err = dmem_donor_open(pool, fc);
 	if (err)
 		return err;
-	pool->capacity_pages = pool->donor.lent_pages;
-	if (pool->size_pages)
-		pool->capacity_pages = min(pool->capacity_pages, pool->size_pages);
-
 	sb->s_magic = DMEM_MAGIC;
 	sb->s_op = &dmem_super_ops;
 	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, DMEM_REGIONS_MAX * DMEM_REGION_BYTES);
@@ -233,8 +296,10 @@ static void dmem_pool_free(struct dmem_pool *pool)
 	if (!pool)
 		return;
 	dmem_donor_close(pool);
-	kfree(pool->donor_spec);
-	kfree(pool);
+	while (pool->nr_donors)
+		kfree(pool->donors[--pool->nr_donors]);
+	kfree(pool->key_name);
+	kfree_sensitive(pool);
 }
 
 static void dmem_free_fc(struct fs_context *fc)

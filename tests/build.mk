@@ -33,6 +33,12 @@ $(NUMA_SELFTESTS): $(O)/numa/tests/%: $(O)/obj/tests/selftests/numa/%.o \
 $(O)/tests/kvm_slots $(O)/tests/locality: $(VMM_OBJ)
 $(O)/tests/locality: $(O)/obj/tests/locality/model.o
 
+# Those with a donor, some of them its client in user space.
+PEER_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rdma/*.c))
+WITH_DONOR := $(filter $(O)/tests/memnode% $(O)/tests/rdma%,$(SELFTESTS))
+$(WITH_DONOR): $(PEER_OBJS) | $(O)/dmem-memnode
+$(WITH_DONOR): LIBS += $(LIBDMEM) $(RDMA_LIBS) $(WIRE_LIBS)
+
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
 $(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
 	@mkdir -p $(@D)
@@ -140,5 +146,5 @@ kmod-debug:
 	@mkdir -p $(O)/debug/core-kmod
 	@ln -sfn $(addprefix $(CURDIR)/core-kmod/,*.[ch] Kbuild uapi) $(O)/debug/core-kmod/
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(O)/debug/core-kmod" W=1 KCFLAGS=-Werror modules
-	@objdump -h $(O)/debug/core-kmod/dmem.ko | grep -q '\.BTF' || \
-		{ echo "make: the debug kernel's dmem.ko has no BTF" >&2; exit 1; }
+	@for ko in $(O)/debug/core-kmod/*.ko; do objdump -h "$$ko" | grep -q '\.BTF' || \
+		{ echo "make: $$ko has no BTF" >&2; exit 1; }; done

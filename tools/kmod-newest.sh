@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds dmem.ko for the newest kernel in Debian 13's backports, in a folder of the cache with that
-# system's compiler and sparse; a warning of either is an error. Leaves CACHE/newest/dmem/dmem.ko
-# and prints the kernel's release. Needs root for chroot; run by make kmod-newest and check-static.
+# Builds the modules for the newest kernel in Debian 13's backports, in a folder of the cache with
+# that system's compiler and sparse; a warning of either is an error. Leaves them in
+# CACHE/newest/dmem and prints the kernel's release. Needs root for chroot; run by make kmod-newest
+# and check-static.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$here/cache.sh"

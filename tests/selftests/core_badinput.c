@@ -9,6 +9,7 @@ static void test_mount_options(void)
 	static const char *const bad[] = {
 		"", "direct=50%", "donor=", "donor=tape:1G", "donor=local:", "donor=local:0",
 		"donor=local:4097", "donor=local:1Gx", "donor=local:64M,donor=local:64M",
+		"donor=local:64M,donor=tape:1G", "donor=../x:1G", "donor=:1G",
 		"donor=local:64M,direct=0%", "donor=local:64M,direct=101%",
 		"donor=local:64M,direct=x%", "donor=local:64M,direct=%", "donor=local:64M,direct=0",
 		"donor=local:64M,direct=5000", "donor=local:64M,order=10",

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# soft-RoCE in an emulated host, for tests: an interface, an address and an RDMA device for each
+# of some donors. Clients on the same host connect to the address and take the same device.
+# Usage, as root in a host of tests/vm/host.sh:
+#   rxe.sh up [N]   makes N (1); prints a line for each: ADDRESS RDMA-DEVICE INTERFACE
+#   rxe.sh pair     makes two with a link between them, dmrl0 with 10.78.0.1 and dmrl1 with 10.78.0.2:
+#                   what goes from one to the other passes both interfaces, so they can be disturbed
+#   rxe.sh pair-routes   routes of the pair, after one of them was down
+#   rxe.sh down     removes all of them; processes that use them must have ended: the kernel waits
+# Device I is dmrxI on dmrxI with 10.77.I.1/24, a veth: a dummy's speed is not known, which the
+# kernel says each time that it is asked.
+set -eu
+
+up() {
+	local i
+	modprobe rdma_rxe
+	modprobe rdma_ucm
+	for ((i = 0; i < ${1:-1}; i++)); do
+		ip link add "dmrx$i" type veth peer name "dmrx${i}p"
+		ip link set "dmrx$i" mtu 4200 up
+		ip link set "dmrx${i}p" mtu 4200 up
+		ip addr add "10.77.$i.1/24" dev "dmrx$i"
+		rdma link add "dmrx$i" type rxe netdev "dmrx$i"
+		echo "10.77.$i.1 dmrx$i dmrx$i"
+	done
+}
+
+# Both ends are this host's: local addresses are looked up last, and only for what arrives.
+pair_routes() {
+	ip route replace 10.78.0.2 dev dmrl0 src 10.78.0.1 table 780
+	ip route replace 10.78.0.1 dev dmrl1 src 10.78.0.2 table 781
+}
+
+pair() {
+	local i
+	modprobe rdma_rxe
+	modprobe rdma_ucm
+	ip link add dmrl0 type veth peer name dmrl1
+	for i in 0 1; do
+		echo 1 >"/proc/sys/net/ipv4/conf/dmrl$i/accept_local"
+		echo 0 >"/proc/sys/net/ipv4/conf/dmrl$i/rp_filter"
+		ip link set "dmrl$i" mtu 4200 up
+		ip addr add "10.78.0.$((i + 1))/32" dev "dmrl$i"
+		rdma link add "dmrl$i" type rxe netdev "dmrl$i"
+	done
+	echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
+	ip rule add pref 10 iif lo to 10.78.0.2 lookup 780
+	ip rule add pref 11 iif lo to 10.78.0.1 lookup 781
+	ip rule add pref 20 lookup local
+	ip rule del pref 0
+	pair_routes
+}
+
+unpair() {
+	local i
+	[ -e /sys/class/net/dmrl0 ] || return 0
+	ip rule add pref 0 lookup local
+	for i in 10 11 20; do ip rule del pref "$i"; done
+	for i in 0 1; do rdma link del "dmrl$i"; done
+	ip link del dmrl0
+}
+
+down() {
+	unpair
+	local i
+	for ((i = 0; i < 256; i++)); do
+		[ -e "/sys/class/net/dmrx$i" ] || break
+		[ ! -e "/sys/class/infiniband/dmrx$i" ] || rdma link del "dmrx$i"
+		ip link del "dmrx$i"
+	done
+}
+
+case ${1:-} in
+up) up "${2:-1}" ;;
+pair) pair ;;
+pair-routes) pair_routes ;;
+down) down ;;
+*)
+	echo "rxe.sh: up [N], pair, pair-routes or down, not '${1:-}'" >&2
+	exit 2
+	;;
+esac
