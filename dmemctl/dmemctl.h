@@ -21,16 +21,31 @@ enum {
 	DONE = 0,
 	FAILED = 1,
 	MISUSED = 2,
+	/* of run, whose program has these and others as its own; as env(1), timeout(1) */
+	RUN_FAILED = 125,
+	RUN_NOT_RUNNABLE = 126,
+	RUN_NOT_FOUND = 127,
 };
 
 /* The options that have an argument. */
 enum argument {
 	ARGUMENT_OPTIONS,
+	ARGUMENT_DONOR,
+	ARGUMENT_REPLICAS,
 	ARGUMENT_SIZE,
 	ARGUMENT_DIRECT,
 	ARGUMENT_ORDER,
+	ARGUMENT_OWNER,
+	ARGUMENT_MODE,
+	ARGUMENT_NAME,
 	ARGUMENTS,
 };
+
+/* What the kernel takes of them; more are refused here already. */
+#define DONORS_MAX	16
+
+/* Where a pool is when nobody says. */
+#define DEFAULT_POOL	"/run/dmem"
 
 struct command;
 
@@ -39,6 +54,9 @@ struct call {
 	const struct command *command;
 	const char *object;			/* the operand; NULL where there is none */
 	const char *argument[ARGUMENTS];	/* NULL where not given */
+	const char *donors[DONORS_MAX];		/* each --donor; the first is the argument, too */
+	int nr_donors;
+	char **program;				/* what follows "--", for a command that runs it */
 	bool json;
 	bool help;
 	bool version;
@@ -60,6 +78,13 @@ void put_item(struct json_object *array, struct json_object *value);
 
 /* pool.c */
 int pool_mount(struct call *call);
+/*
+ * Mount a pool as the command line says on @path, which is made where it is not there; *made
+ * tells. The reason of a failure has been told, and nothing is left of it.
+ */
+int pool_make(const struct call *call, const char *path, bool *made);
+/* The reverse; a folder that was @made goes, too. Told, but no failure is told of what is gone. */
+int pool_unmake(const struct call *call, const char *path, bool made);
 int pool_umount(struct call *call);
 int pool_list(struct call *call);
 /* The full path where there is one, else the path as it is; for free(). */
@@ -67,10 +92,28 @@ char *full_path(const char *path);
 
 /* vm.c */
 int vm_create(struct call *call);
+int parse_bytes(const struct call *call, const char *option, const char *text, uint64_t *bytes);
+int parse_settings(const struct call *call, struct dmem_vm_settings *settings);
 int vm_set(struct call *call);
 int vm_show(struct call *call);
 int vm_flush(struct call *call);
 int vm_remove(struct call *call);
+
+/* run.c */
+int run_program(struct call *call);
+
+/* doctor.c, events.c */
+int doctor(struct call *call);
+int follow_events(struct call *call);
+
+/* qemu.c: what run needs to know of a QEMU command line */
+struct qemu_memory {
+	uint64_t size_bytes;	/* of -m; 0 where there is none */
+	const char *conflict;	/* an argument that run cannot be combined with, and */
+	const char *why;
+};
+
+void qemu_parse(char **argv, struct qemu_memory *memory);
 
 /*
  * output.c: for people. Names of files may be anybody's: what could steer a terminal is shown
@@ -81,5 +124,6 @@ void print_pairs(struct json_object *object);
 void print_pool(struct json_object *pool);
 void print_vm(struct json_object *vm);
 void print_list(struct json_object *list);
+void print_doctor(struct json_object *checks);
 
 #endif /* DMEMCTL_H */

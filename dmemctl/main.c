@@ -21,15 +21,21 @@
 #define OPTION_NONE	1
 
 #define REASON_LEN	1024
-#define USAGE_LEN	128
+#define USAGE_LEN	256
 
 static const struct option options[] = {
 	[ARGUMENT_OPTIONS] = { "options", required_argument, NULL,
 			       OPTION_ARGUMENT + ARGUMENT_OPTIONS },
+	[ARGUMENT_DONOR] = { "donor", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_DONOR },
+	[ARGUMENT_REPLICAS] = { "replicas", required_argument, NULL,
+				OPTION_ARGUMENT + ARGUMENT_REPLICAS },
 	[ARGUMENT_SIZE] = { "size", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_SIZE },
 	[ARGUMENT_DIRECT] = { "direct", required_argument, NULL,
 			      OPTION_ARGUMENT + ARGUMENT_DIRECT },
 	[ARGUMENT_ORDER] = { "order", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_ORDER },
+	[ARGUMENT_OWNER] = { "owner", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_OWNER },
+	[ARGUMENT_MODE] = { "mode", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_MODE },
+	[ARGUMENT_NAME] = { "name", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_NAME },
 	[ARGUMENTS] = { "json", no_argument, NULL, OPTION_JSON },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -43,6 +49,7 @@ struct command {
 	const char *summary;
 	unsigned int takes;		/* bits of enum argument */
 	unsigned int needs;
+	bool takes_program;
 	int (*run)(struct call *call);
 	void (*print)(struct json_object *result);
 };
@@ -52,21 +59,28 @@ static int command_help(struct call *call);
 static void print_help(struct json_object *help);
 
 #define TAKES_SETTINGS	(1U << ARGUMENT_DIRECT | 1U << ARGUMENT_ORDER)
+#define TAKES_DONORS	(1U << ARGUMENT_OPTIONS | 1U << ARGUMENT_DONOR | 1U << ARGUMENT_REPLICAS)
 
 static const struct command commands[] = {
 	{
-		.name = "mount", .operand = "DIR", .options = " [-o OPTIONS]",
-		.summary = "make a pool and mount it on a directory",
-		.takes = 1U << ARGUMENT_OPTIONS, .run = pool_mount, .print = print_pool,
+		.name = "mount", .operand = "[DIR]",
+		.options = " [--donor SPEC]... [--replicas N] [--size SIZE]"
+			   " [--direct SIZE|N%] [--order N] [-o OPTIONS]",
+		.summary = "make a pool and mount it on DIR (" DEFAULT_POOL ", made if need be)",
+		.takes = TAKES_DONORS | TAKES_SETTINGS | 1U << ARGUMENT_SIZE,
+		.run = pool_mount, .print = print_pool,
 	}, {
 		.name = "umount", .operand = "DIR", .options = "",
 		.summary = "end a pool and every VM memory in it",
 		.run = pool_umount, .print = print_pairs,
 	}, {
 		.name = "create", .operand = "PATH",
-		.options = " --size SIZE [--direct SIZE|N%] [--order N]",
+		.options = " --size SIZE [--direct SIZE|N%] [--order N]"
+			   " [--owner USER[:GROUP]] [--mode OCTAL]",
 		.summary = "make a VM memory in a pool",
-		.takes = 1U << ARGUMENT_SIZE | TAKES_SETTINGS, .needs = 1U << ARGUMENT_SIZE,
+		.takes = 1U << ARGUMENT_SIZE | TAKES_SETTINGS | 1U << ARGUMENT_OWNER |
+			 1U << ARGUMENT_MODE,
+		.needs = 1U << ARGUMENT_SIZE,
 		.run = vm_create, .print = print_vm,
 	}, {
 		.name = "set", .operand = "PATH", .options = " [--direct SIZE|N%] [--order N]",
@@ -88,6 +102,21 @@ static const struct command commands[] = {
 		.name = "remove", .operand = "PATH", .options = "",
 		.summary = "remove a VM memory; it is gone when its last user is",
 		.run = vm_remove, .print = print_pairs,
+	}, {
+		.name = "run", .operand = "[DIR]",
+		.options = " [--size SIZE] [--direct SIZE|N%] [--order N] [--name NAME]"
+			   " [--donor SPEC]... [--replicas N] [-o OPTIONS] -- QEMU ARGUMENT...",
+		.summary = "run QEMU with the guest's memory in a pool, made and removed if need be",
+		.takes = TAKES_DONORS | TAKES_SETTINGS | 1U << ARGUMENT_SIZE | 1U << ARGUMENT_NAME,
+		.takes_program = true, .run = run_program, .print = print_pairs,
+	}, {
+		.name = "events", .operand = "", .options = "",
+		.summary = "follow what happens to VM memories, a line each, until interrupted",
+		.run = follow_events, .print = print_pairs,
+	}, {
+		.name = "doctor", .operand = "", .options = "",
+		.summary = "check what dmem needs of this system, and say how to mend it",
+		.run = doctor, .print = print_doctor,
 	}, {
 		.name = "version", .operand = "", .options = "",
 		.summary = "versions of dmemctl and of the kernel interface it speaks",
@@ -229,7 +258,8 @@ static void print_help(struct json_object *help)
 	}
 	puts("\nSIZE is in bytes or has a suffix: 64K, 512M, 1.5G, 2T. OPTIONS are those of\n"
 	     "mount -t dmem, such as donor=local:8G,direct=50%,order=0. Every command takes\n"
-	     "--json and prints the same as JSON. Exit status: 0 done, 1 failed, 2 misused.");
+	     "--json and prints the same as JSON. Exit status: 0 done, 1 failed, 2 misused; run's\n"
+	     "is QEMU's, or 125 where it failed itself, 126 or 127 where QEMU cannot be run.");
 }
 
 /* The first is the command, the second what it is about. */
@@ -249,8 +279,20 @@ static int take_operand(struct call *call, const char *operand)
 	return DONE;
 }
 
+/* The only option that may be given more than once. */
+static int take_donor(struct call *call, const char *donor)
+{
+	if (call->nr_donors == DONORS_MAX)
+		return misuse(call, "--donor %s: more than %d donors", donor, DONORS_MAX);
+	call->argument[ARGUMENT_DONOR] = donor;
+	call->donors[call->nr_donors++] = donor;
+	return DONE;
+}
+
 static int take_argument(struct call *call, enum argument index, const char *argument)
 {
+	if (index == ARGUMENT_DONOR)
+		return take_donor(call, argument);
 	if (call->argument[index])
 		return misuse(call, "--%s is given twice: %s and %s", options[index].name,
 			      call->argument[index], argument);
@@ -322,6 +364,10 @@ static int parse_command_line(struct call *call, int argc, char **argv)
 	while (!status && (option = getopt_long(argc, argv, "-:o:hV", options, NULL)) != -1)
 		status = take_option(call, option, argv);
 	/* What follows "--". */
+	if (call->command && call->command->takes_program) {
+		call->program = argv + optind;
+		optind = argc;
+	}
 	for (; !status && optind < argc; optind++)
 		status = take_operand(call, argv[optind]);
 	if (status)

@@ -244,3 +244,23 @@ void print_pairs(struct json_object *object)
 		putchar('\n');
 	}
 }
+
+/* A line a check, and below it how to mend what is not as it should be. */
+void print_doctor(struct json_object *result)
+{
+	struct json_object *checks = json_object_object_get(result, "checks");
+
+	for (size_t i = 0; i < json_object_array_length(checks); i++) {
+		struct json_object *check = json_object_array_get_idx(checks, i);
+		struct json_object *mend = json_object_object_get(check, "mend");
+
+		printf("%-8s" GAP "%-12s" GAP,
+		       json_object_get_string(json_object_object_get(check, "state")),
+		       json_object_get_string(json_object_object_get(check, "name")));
+		print_text(stdout, json_object_get_string(json_object_object_get(check, "found")));
+		putchar('\n');
+		if (mend)
+			printf("%-8s" GAP "%-12s" GAP "%s\n", "", "",
+			       json_object_get_string(mend));
+	}
+}

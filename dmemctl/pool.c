@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "dmemctl.h"
 #include "json.h"
+#include "units.h"
 
 char *full_path(const char *path)
 {
@@ -43,22 +45,118 @@ static struct json_object *pool_object(const struct call *call, const struct dme
 	return NULL;
 }
 
+/* The options of the command line that are mount options, under the same names. */
+static const struct {
+	enum argument argument;
+	const char *option;
+	bool is_size;		/* the kernel knows fewer ways to write one */
+} mount_options[] = {
+	{ ARGUMENT_REPLICAS, "replicas", false },
+	{ ARGUMENT_SIZE, "size", true },
+	{ ARGUMENT_DIRECT, "direct", true },
+	{ ARGUMENT_ORDER, "order", false },
+};
+
+/* A comma would begin another mount option. */
+static int add_option(const struct call *call, FILE *to, const char *option, const char *value)
+{
+	if (strchr(value, ','))
+		return misuse(call, "--%s %s: a comma in it", option, value);
+	fprintf(to, "%s=%s,", option, value);
+	return DONE;
+}
+
+static int add_size(const struct call *call, FILE *to, const char *option, const char *value)
+{
+	char name[DMEM_NAME_LEN], text[DMEM_UNITS_LEN];
+	uint64_t bytes;
+	int status;
+
+	if (strchr(value, '%'))
+		return add_option(call, to, option, value);
+	snprintf(name, sizeof(name), "--%s", option);
+	status = parse_bytes(call, name, value, &bytes);
+	if (status)
+		return status;
+	return add_option(call, to, option, dmem_format_size(text, sizeof(text), bytes));
+}
+
+/* The command line as mount options, for free(); NULL with the reason told. */
+static char *compose_options(const struct call *call)
+{
+	const char *further = call->argument[ARGUMENT_OPTIONS];
+	char *options = NULL;
+	int status = DONE;
+	size_t len;
+	FILE *to = need(open_memstream(&options, &len));
+
+	for (int i = 0; !status && i < call->nr_donors; i++)
+		status = add_option(call, to, "donor", call->donors[i]);
+	for (size_t i = 0; !status && i < sizeof(mount_options) / sizeof(mount_options[0]); i++) {
+		const char *value = call->argument[mount_options[i].argument];
+
+		if (value)
+			status = (mount_options[i].is_size ? add_size : add_option)(
+				call, to, mount_options[i].option, value);
+	}
+	fputs(further ? further : "", to);
+	if (fclose(to) || status) {
+		free(options);
+		return status ? NULL : need(NULL);
+	}
+	return options;
+}
+
+int pool_make(const struct call *call, const char *path, bool *made)
+{
+	char *options = compose_options(call);
+	struct dmem_error error;
+	int err;
+
+	*made = false;
+	if (!options)
+		return MISUSED;
+	if (!call->object && !mkdir(path, 0755))
+		*made = true;
+	err = dmem_pool_mount(path, options, &error);
+	free(options);
+	if (!err)
+		return DONE;
+	if (*made)
+		rmdir(path);
+	return fail_at(call, path, "%s", error.text);
+}
+
+int pool_unmake(const struct call *call, const char *path, bool made)
+{
+	struct dmem_error error;
+
+	if (dmem_pool_umount(path, &error))
+		return fail_at(call, path, "%s", error.text);
+	if (made)
+		rmdir(path);
+	return DONE;
+}
+
 int pool_mount(struct call *call)
 {
-	const char *options = call->argument[ARGUMENT_OPTIONS];
+	const char *path = call->object ? call->object : DEFAULT_POOL;
 	const struct dmem_pool *pool;
 	struct dmem_pool *pools;
 	struct dmem_error error;
+	bool made;
 	size_t nr;
+	int status = pool_make(call, path, &made);
 
-	if (dmem_pool_mount(call->object, options ? options : "", &error) ||
-	    dmem_pool_list(&pools, &nr, &error))
-		return fail(call, "%s", error.text);
-	pool = find_pool(pools, nr, call->object);
+	if (status)
+		return status;
+	if (dmem_pool_list(&pools, &nr, &error))
+		return fail_at(call, path, "%s", error.text);
+	pool = find_pool(pools, nr, path);
 	if (pool)
 		call->result = pool_object(call, pool);
 	else
-		fail(call, "mounted, but not in /proc/self/mountinfo");
+		fail_at(call, path, "mounted, but not in /proc/self/mountinfo");
 	dmem_pool_list_free(pools, nr);
 	return call->result ? DONE : FAILED;
 }

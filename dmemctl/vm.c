@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,8 +35,7 @@ static long parse_number(const char *text, size_t len, long most)
 	return number;
 }
 
-static int parse_bytes(const struct call *call, const char *option, const char *text,
-		       uint64_t *bytes)
+int parse_bytes(const struct call *call, const char *option, const char *text, uint64_t *bytes)
 {
 	switch (dmem_parse_bytes(text, bytes)) {
 	case 0:
@@ -74,7 +75,7 @@ static int parse_order(const struct call *call, const char *text,
 	return DONE;
 }
 
-static int parse_settings(const struct call *call, struct dmem_vm_settings *settings)
+int parse_settings(const struct call *call, struct dmem_vm_settings *settings)
 {
 	const char *direct = call->argument[ARGUMENT_DIRECT];
 	const char *order = call->argument[ARGUMENT_ORDER];
@@ -82,6 +83,73 @@ static int parse_settings(const struct call *call, struct dmem_vm_settings *sett
 
 	if (!status && order)
 		status = parse_order(call, order, settings);
+	return status;
+}
+
+/* A name that the system knows, or a number. */
+static int parse_user(const struct call *call, const char *name, uid_t *uid)
+{
+	const struct passwd *user = getpwnam(name);
+	long number = user ? (long)user->pw_uid : parse_number(name, strlen(name), UINT32_MAX - 1L);
+
+	if (number < 0)
+		return misuse(call, "--owner %s: no such user", name);
+	*uid = (uid_t)number;
+	return DONE;
+}
+
+static int parse_group(const struct call *call, const char *name, gid_t *gid)
+{
+	const struct group *group = getgrnam(name);
+	long number = group ? (long)group->gr_gid :
+			      parse_number(name, strlen(name), UINT32_MAX - 1L);
+
+	if (number < 0)
+		return misuse(call, "--owner :%s: no such group", name);
+	*gid = (gid_t)number;
+	return DONE;
+}
+
+/* USER, USER:GROUP or :GROUP, as chown takes it. */
+static int parse_owner(const struct call *call, const char *owner, struct dmem_vm_access *access)
+{
+	char *user = need(strdup(owner)), *group = strchr(user, ':');
+	int status = DONE;
+
+	if (group)
+		*group++ = 0;
+	if (*user)
+		status = parse_user(call, user, &access->uid);
+	else if (!group)
+		status = misuse(call, "--owner: empty");
+	if (!status && group)
+		status = parse_group(call, group, &access->gid);
+	free(user);
+	return status;
+}
+
+static int parse_mode(const struct call *call, const char *text, mode_t *mode)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 8);
+
+	if (*text < '0' || *text > '7' || *end || number > 0777)
+		return misuse(call, "--mode %s: not permissions in octal, 0 to 777", text);
+	*mode = (mode_t)number;
+	return DONE;
+}
+
+/* A guest's memory is its owner's alone unless asked otherwise. */
+static int parse_access(const struct call *call, struct dmem_vm_access *access)
+{
+	const char *owner = call->argument[ARGUMENT_OWNER], *mode = call->argument[ARGUMENT_MODE];
+	int status = DONE;
+
+	*access = (struct dmem_vm_access){ .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600 };
+	if (owner)
+		status = parse_owner(call, owner, access);
+	if (!status && mode)
+		status = parse_mode(call, mode, &access->mode);
 	return status;
 }
 
@@ -103,6 +171,7 @@ static int result_is_vm(struct call *call, int fd)
 int vm_create(struct call *call)
 {
 	struct dmem_vm_settings settings = {};
+	struct dmem_vm_access access;
 	struct dmem_error error;
 	uint64_t size_bytes;
 	int fd, status;
@@ -110,9 +179,11 @@ int vm_create(struct call *call)
 	status = parse_bytes(call, "--size", call->argument[ARGUMENT_SIZE], &size_bytes);
 	if (!status)
 		status = parse_settings(call, &settings);
+	if (!status)
+		status = parse_access(call, &access);
 	if (status)
 		return status;
-	fd = dmem_vm_create(call->object, size_bytes, &settings, &error);
+	fd = dmem_vm_create(call->object, size_bytes, &settings, &access, &error);
 	return fd < 0 ? fail(call, "%s", error.text) : result_is_vm(call, fd);
 }
 

@@ -91,6 +91,18 @@ struct dmem_vm_settings {
 };
 
 /**
+ * struct dmem_vm_access - who may open a VM memory that is made
+ * @uid: its owner; (uid_t)-1: the caller
+ * @gid: its group; (gid_t)-1: the caller's
+ * @mode: permission bits, at most 0777
+ */
+struct dmem_vm_access {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/**
  * dmem_vm_open - open a VM memory; anything else is refused without being opened
  * @path: a regular file in a pool
  * @flags: O_RDONLY or O_RDWR; the latter to set or flush
@@ -106,15 +118,14 @@ int dmem_vm_open(const char *path, int flags, struct dmem_error *error);
  * @path: a name that is free, in a pool
  * @size_bytes: a multiple of 4 KiB above zero, reserved with the donors at once
  * @settings: what differs from the pool's defaults
+ * @access: whose it is; NULL: only the caller's user may open it (mode 0600)
  * @error: takes the reason
- *
- * Only the caller's user may open it (mode 0600): it is a guest's memory.
  *
  * Return: a file descriptor, open for reading and writing; -ENOTTY where the directory is not
  * in a pool; -ENOSPC where the donors have less left; another negative errno.
  */
 int dmem_vm_create(const char *path, uint64_t size_bytes, const struct dmem_vm_settings *settings,
-		   struct dmem_error *error);
+		   const struct dmem_vm_access *access, struct dmem_error *error);
 
 /**
  * dmem_vm_remove - take a VM memory's name away; it is gone when its last user is

@@ -217,26 +217,39 @@ static int set_size(int fd, uint64_t size_bytes, struct dmem_error *error)
 	return 0;
 }
 
+/* The mode last: until then nobody else can open it. */
+static int set_access(int fd, const struct dmem_vm_access *access, struct dmem_error *error)
+{
+	if (fchown(fd, access->uid, access->gid))
+		return dmem_fail(error, errno, "owner: %s", strerror(errno));
+	if (fchmod(fd, access->mode))
+		return dmem_fail(error, errno, "mode: %s", strerror(errno));
+	return 0;
+}
+
 /* A file that is to be removed again on any error. */
 static int set_up(int fd, uint64_t size_bytes, const struct dmem_vm_settings *settings,
-		  struct dmem_error *error)
+		  const struct dmem_vm_access *access, struct dmem_error *error)
 {
 	int err = set_size(fd, size_bytes, error);
 
-	if (err || !settings->mask)
-		return err;
-	return dmem_vm_set(fd, settings, error);
+	if (!err && settings->mask)
+		err = dmem_vm_set(fd, settings, error);
+	if (!err && access)
+		err = set_access(fd, access, error);
+	return err;
 }
 
 static int create_at(int parent, const char *name, uint64_t size_bytes,
-		     const struct dmem_vm_settings *settings, struct dmem_error *error)
+		     const struct dmem_vm_settings *settings, const struct dmem_vm_access *access,
+		     struct dmem_error *error)
 {
 	int fd = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int err;
 
 	if (fd < 0)
 		return fail_errno(error);
-	err = set_up(fd, size_bytes, settings, error);
+	err = set_up(fd, size_bytes, settings, access, error);
 	if (!err)
 		return fd;
 	unlinkat(parent, name, 0);
@@ -245,7 +258,7 @@ static int create_at(int parent, const char *name, uint64_t size_bytes,
 }
 
 int dmem_vm_create(const char *path, uint64_t size_bytes, const struct dmem_vm_settings *settings,
-		   struct dmem_error *error)
+		   const struct dmem_vm_access *access, struct dmem_error *error)
 {
 	int parent, fd;
 	sigset_t all, old;
@@ -257,7 +270,7 @@ int dmem_vm_create(const char *path, uint64_t size_bytes, const struct dmem_vm_s
 	/* A signal that ends the process half-way would leave half a VM memory. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	fd = create_at(parent, name, size_bytes, settings, error);
+	fd = create_at(parent, name, size_bytes, settings, access, error);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	close(parent);
 	return fd;

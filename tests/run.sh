@@ -52,6 +52,7 @@ suite_unit() {
 
 suite_style() {
 	run style tests/style.sh
+	run man tests/man.sh
 }
 
 # The boots inherit the time that their tests need on a slow machine, not on an idle one.

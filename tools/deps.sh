@@ -37,6 +37,7 @@ busybox-static - the_guest_in_the_tests
 redis-server - the_guest_in_the_tests
 redis-tools - the_guest_in_the_tests
 cpio - the_guest_in_the_tests
+mandoc - checking_the_manual_pages
 memcached - the_guest_in_the_benchmark
 libsqlite3-dev - the_guest_in_the_benchmark
 iproute2 - tests
@@ -66,7 +67,7 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark memcached cpio insmod gnuplot; do
+		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle; do

@@ -17,25 +17,36 @@ result() {
 	fi
 }
 
-# guest NAME BACKING [OPTION...]: boots one, which must live. The emulator's SVM now and then resets
-# a guest without a word, on plain memory as well (docs/testing.md): then two more must live. Wrong
-# data, a panic, a hang and a dead QEMU are failures at once.
-guest() {
-	local name=$1 backing=$2 lives=1 resets=0 status
-	shift 2
+# lives COMMAND...: its guest must live. The emulator's SVM now and then resets a guest without a
+# word, on plain memory as well (docs/testing.md): then, status 3, two more must live. Wrong data,
+# a panic, a hang and a dead QEMU are failures at once.
+lives() {
+	local lives=1 resets=0 status
 	while [ "$lives" -gt 0 ]; do
 		status=0
-		"$top/tests/guest/run.sh" --memory 256 --backing "$backing" --timeout 400 \
-			--log "$out/$name.log" "$@" || status=$?
+		"$@" || status=$?
 		if [ "$status" -eq 3 ] && [ "$resets" -eq 0 ]; then
 			echo "# a guest was reset without a word: two more must live"
-			mv "$out/$name.log" "$out/$name.reset.log"
 			resets=1 lives=2
 			continue
 		fi
 		[ "$status" -eq 0 ] || return 1
 		lives=$((lives - 1))
 	done
+}
+
+boot_guest() {
+	local name=$1 backing=$2 status=0
+	shift 2
+	"$top/tests/guest/run.sh" --memory 256 --backing "$backing" --timeout 400 \
+		--log "$out/$name.log" "$@" || status=$?
+	[ "$status" -ne 3 ] || mv "$out/$name.log" "$out/$name.reset.log"
+	return "$status"
+}
+
+# guest NAME BACKING [OPTION...]
+guest() {
+	lives boot_guest "$@"
 }
 
 pool() {
@@ -186,5 +197,7 @@ killed
 result "QEMU killed while it fetches leaves nothing behind" $?
 rmmod dmem
 result "the module unloads" $?
+lives tests/guest/tutorial.sh
+result "docs/tutorial.md, command by command" $?
 echo "1..$number"
 exit "$failed"
