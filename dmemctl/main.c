@@ -29,6 +29,8 @@ static const struct option options[] = {
 	[ARGUMENT_DONOR] = { "donor", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_DONOR },
 	[ARGUMENT_REPLICAS] = { "replicas", required_argument, NULL,
 				OPTION_ARGUMENT + ARGUMENT_REPLICAS },
+	[ARGUMENT_KEY_FILE] = { "key-file", required_argument, NULL,
+				OPTION_ARGUMENT + ARGUMENT_KEY_FILE },
 	[ARGUMENT_SIZE] = { "size", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_SIZE },
 	[ARGUMENT_DIRECT] = { "direct", required_argument, NULL,
 			      OPTION_ARGUMENT + ARGUMENT_DIRECT },
@@ -59,12 +61,13 @@ static int command_help(struct call *call);
 static void print_help(struct json_object *help);
 
 #define TAKES_SETTINGS	(1U << ARGUMENT_DIRECT | 1U << ARGUMENT_ORDER)
-#define TAKES_DONORS	(1U << ARGUMENT_OPTIONS | 1U << ARGUMENT_DONOR | 1U << ARGUMENT_REPLICAS)
+#define TAKES_DONORS	(1U << ARGUMENT_OPTIONS | 1U << ARGUMENT_DONOR | 1U << ARGUMENT_REPLICAS | \
+			 1U << ARGUMENT_KEY_FILE)
 
 static const struct command commands[] = {
 	{
 		.name = "mount", .operand = "[DIR]",
-		.options = " [--donor SPEC]... [--replicas N] [--size SIZE]"
+		.options = " [--donor SPEC]... [--replicas N] [--key-file FILE] [--size SIZE]"
 			   " [--direct SIZE|N%] [--order N] [-o OPTIONS]",
 		.summary = "make a pool and mount it on DIR (" DEFAULT_POOL ", made if need be)",
 		.takes = TAKES_DONORS | TAKES_SETTINGS | 1U << ARGUMENT_SIZE,
@@ -105,7 +108,8 @@ static const struct command commands[] = {
 	}, {
 		.name = "run", .operand = "[DIR]",
 		.options = " [--size SIZE] [--direct SIZE|N%] [--order N] [--name NAME]"
-			   " [--donor SPEC]... [--replicas N] [-o OPTIONS] -- QEMU ARGUMENT...",
+			   " [--donor SPEC]... [--replicas N] [--key-file FILE] [-o OPTIONS]"
+			   " -- QEMU ARGUMENT...",
 		.summary = "run QEMU with the guest's memory in a pool, made and removed if need be",
 		.takes = TAKES_DONORS | TAKES_SETTINGS | 1U << ARGUMENT_SIZE | 1U << ARGUMENT_NAME,
 		.takes_program = true, .run = run_program, .print = print_pairs,

@@ -3,6 +3,7 @@
  * pool.c - the commands on pools: mount, umount, list.
  */
 #include <errno.h>
+#include <keyutils.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,10 @@
 #include "dmemctl.h"
 #include "json.h"
 #include "units.h"
+#include "wire.h"
+
+/* Of the key in the process keyring; what is before the colon is needed. */
+#define KEY_NAME	"dmem:mount"
 
 char *full_path(const char *path)
 {
@@ -81,6 +86,26 @@ static int add_size(const struct call *call, FILE *to, const char *option, const
 	return add_option(call, to, option, dmem_format_size(text, sizeof(text), bytes));
 }
 
+/*
+ * The key is where the kernel looks for it until this process ends: neither its bytes nor the
+ * file's name are in the mount's options.
+ */
+static int add_key_file(const struct call *call, FILE *to, const char *path)
+{
+	uint8_t key[DMEM_WIRE_KEY_BYTES];
+	struct dmem_error error;
+	key_serial_t serial;
+
+	if (dmem_wire_read_key(path, key, &error))
+		return fail(call, "--key-file %s", error.text);
+	serial = add_key("logon", KEY_NAME, key, sizeof(key), KEY_SPEC_PROCESS_KEYRING);
+	explicit_bzero(key, sizeof(key));
+	if (serial < 0)
+		return fail(call, "--key-file %s: the kernel does not take the key: %s", path,
+			    strerror(errno));
+	return add_option(call, to, "key", KEY_NAME);
+}
+
 /* The command line as mount options, for free(); NULL with the reason told. */
 static char *compose_options(const struct call *call)
 {
@@ -99,6 +124,8 @@ static char *compose_options(const struct call *call)
 			status = (mount_options[i].is_size ? add_size : add_option)(
 				call, to, mount_options[i].option, value);
 	}
+	if (!status && call->argument[ARGUMENT_KEY_FILE])
+		status = add_key_file(call, to, call->argument[ARGUMENT_KEY_FILE]);
 	fputs(further ? further : "", to);
 	if (fclose(to) || status) {
 		free(options);

@@ -73,12 +73,13 @@ static int find_pool_for(const struct call *call, struct run *run)
 	run->pool = full_path(pool);
 	if (is_pool(run->pool)) {
 		if (!call->nr_donors && !call->argument[ARGUMENT_OPTIONS] &&
-		    !call->argument[ARGUMENT_REPLICAS])
+		    !call->argument[ARGUMENT_REPLICAS] && !call->argument[ARGUMENT_KEY_FILE])
 			return DONE;
 		return fail_at(call, run->pool, "a pool already: its donors are what they are");
 	}
 	for (int i = 0; i < ARGUMENTS; i++)
-		if (i != ARGUMENT_DONOR && i != ARGUMENT_OPTIONS && i != ARGUMENT_REPLICAS)
+		if (i != ARGUMENT_DONOR && i != ARGUMENT_OPTIONS && i != ARGUMENT_REPLICAS &&
+		    i != ARGUMENT_KEY_FILE)
 			mount.argument[i] = NULL;
 	if (pool_make(&mount, run->pool, &run->has_made_dir))
 		return FAILED;

@@ -94,12 +94,13 @@ $(O)/demo-report: $(O)/obj/tests/demo/report.o $(LIBDMEM)
 
 # deps first, and then make anew: what it installs decides what there is to build.
 .PHONY: demo check demo-built check-built
-#: make demo           the main job: a KVM guest on dmem memory in an emulated host (DEMO=--short)
+#: make demo           the main job: a KVM guest on dmem memory in an emulated host (DEMO=--short);
+#:                     RDMA=1: on two donor hosts, of which one is killed
 demo: deps
 	@$(MAKE) --no-print-directory demo-built
 
 demo-built: kmod tools $(O)/hold-kvm $(O)/guest.cpio.gz $(O)/demo-report
-	@tests/demo/demo.sh $(DEMO)
+	@tests/demo/demo.sh $(DEMO) $(if $(RDMA),--rdma)
 
 #: make check          all tests (CHECK="NAME..." runs some: tests/run.sh)
 check: deps

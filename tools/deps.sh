@@ -32,6 +32,7 @@ libsystemd-dev - the_donor
 libmicrohttpd-dev - the_donor
 rdma-core - RDMA_in_the_tests
 ibverbs-providers - RDMA_in_the_tests
+libkeyutils-dev - keys_of_mounts
 gnuplot-nox - plots_of_the_benchmark
 linux-image-amd64 backports the_kernel_under_test
 linux-headers-amd64 backports the_module
@@ -82,8 +83,8 @@ debian-bookworm | debian-trixie) ;;
 		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
-	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle libibverbs \
-		librdmacm libsystemd libmicrohttpd; do
+	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle libkeyutils \
+		libibverbs librdmacm libsystemd libmicrohttpd; do
 		pkg-config --exists "$library" 2>/dev/null || missing+=("$library (library)")
 	done
 	[ -n "$("$here/kver.sh")" ] || missing+=("kernel headers, 6.12 or newer")

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh's part inside the host: module, pool, tuner, guest, progress lines, figures, and all of
-# it taken down again. Usage: inside.sh PATTERN_MIB REDIS_REQUESTS DIRECT_MIB
+# it taken down again. Usage: inside.sh local|rdma PATTERN_MIB REDIS_REQUESTS DIRECT_MIB
+# rdma: two donors, each at the other end of a link (donor.sh), and two copies of each page.
 set -euo pipefail
 top=$DMEM_TOP demo=$DMEM_TOP/out/demo
-pattern_mib=$1 requests=$2 direct_mib=$3
+donors=$1 pattern_mib=$2 requests=$3 direct_mib=$4
 memory_mib=$((pattern_mib + 208))
 vm=/run/dmem/demo
 # 100 Gb/s at 3 us, stretched threefold as an emulated CPU is.
@@ -15,11 +16,44 @@ say() {
 	echo "demo: $*"
 }
 
+mount_local() {
+	"$top/out/dmemctl" mount --donor local:1G --direct "${direct_mib}M" -o "$link" >/dev/null
+	say "pool on /run/dmem: direct limit $direct_mib MiB, a local donor behind a modelled link ($link)"
+}
+
+# Fetches that took long, as the kernel saw them: what held the guest up.
+watch_fetches() {
+	local trace=/sys/kernel/tracing
+	[ -e "$trace/trace" ] || mount -t tracefs tracefs "$trace"
+	echo "latency_ns > 100000000" >"$trace/events/dmem/dmem_fetch/filter"
+	echo 1 >"$trace/events/dmem/dmem_fetch/enable"
+}
+
+held_up_ms() {
+	sed -n 's/.* latency_ns=\([0-9]*\) .*/\1/p' /sys/kernel/tracing/trace |
+		sort -n | tail -n 1 | awk '{ ms = int($1 / 1e6) } END { print ms + 0 }'
+}
+
+mount_rdma() {
+	local i
+	modprobe -a rdma_rxe rdma_cm libcrc32c
+	insmod "$top/core-kmod/dmem-rdma.ko"
+	for i in 1 2; do
+		"$top/tests/vm/link.sh" "$i" "10.88.$i.1"
+	done
+	say "waiting for two donor hosts to boot"
+	for i in 1 2; do
+		until [ -e "$demo/donor-$i.ready" ]; do sleep 1; done
+	done
+	"$top/out/dmemctl" mount --donor rdma:10.88.1.2 --donor rdma:10.88.2.2 --replicas 2 \
+		--key-file "$demo/key" --direct "${direct_mib}M" >/dev/null
+	say "pool on /run/dmem: direct limit $direct_mib MiB, each page with two donors over soft-RoCE"
+	watch_fetches
+}
+
 modprobe kvm_amd 2>/dev/null || modprobe kvm_intel
 insmod "$top/core-kmod/dmem.ko"
-mkdir -p /run/dmem
-"$top/out/dmemctl" mount -o "donor=local:1G,direct=${direct_mib}M,$link" /run/dmem >/dev/null
-say "pool on /run/dmem: direct limit $direct_mib MiB, a local donor behind a modelled link ($link)"
+"mount_$donors"
 
 "$top/out/dmem-tuner" --mode auto --interval 1 >"$demo/tuner.log" 2>&1 &
 tuner=$!
@@ -69,6 +103,10 @@ wait "$guest" || status=$?
 sed -n 's/\r$//; s/^dmem-guest: redis /demo: redis: /p; s/^pattern: PASS/demo: &/p' "$demo/guest.log"
 
 "$top/out/demo-report" collect "$vm" "$demo/figures.json"
+[ "$donors" = local ] || {
+	held_up_ms >"$demo/held-up-ms"
+	dmesg | sed -n 's/.*dmem-rdma: \(.*\)/demo: kernel: \1/p'
+}
 [ ! -x "$top/out/dmemtop" ] || COLUMNS=100 "$top/out/dmemtop" --once --ascii --no-regions \
 	>"$demo/dmemtop.txt"
 
@@ -77,6 +115,7 @@ wait "$tuner"
 "$top/out/dmemctl" remove "$vm" >/dev/null
 "$top/out/dmemctl" umount /run/dmem >/dev/null
 "$top/out/dmem-tuner" --unload
+[ "$donors" = local ] || rmmod dmem-rdma
 rmmod dmem
 say "taken down: the file, the pool, the plane and the module are gone"
 exit "$status"

@@ -185,6 +185,9 @@ static void print_table(struct json_object *figures)
 	print_orders("regions by decided order", json_object_object_get(figures, "regions_by_order"));
 	print_count("tuner decisions", get(figures, "tuner_decisions"));
 	print_count("times that the core asked for one", get(figures, "decisions_asked"));
+	if (json_object_object_get(figures, "held_up_ms"))
+		printf("  %-30s %10lld ms\n", "held up by the donor's death",
+		       (long long)get(figures, "held_up_ms"));
 	printf("  %-30s %10s\n", "guest's data verified",
 	       get(figures, "guest_verified") ? "yes" : "NO");
 	printf("  %-30s %10s\n", "kernel log clean",
@@ -206,6 +209,8 @@ static int judge(struct json_object *figures)
 		{ get(figures, "tuner_decisions") > 0, "the tuner decided nothing" },
 		{ get(figures, "decisions_asked") > 0, "the core asked for no decision" },
 		{ !get(figures, "errors"), "pages were lost" },
+		{ !json_object_object_get(figures, "held_up_ms") || get(figures, "held_up_ms") > 0,
+		  "no fetch met the donor that was killed" },
 	};
 	int broken = 0;
 	size_t i;
@@ -232,6 +237,8 @@ static int finish(char **argv)
 	json_object_object_add(figures, "kernel_log_clean",
 			       json_object_new_boolean(!strcmp(argv[4], "yes")));
 	put(figures, "wall_seconds", atoll(argv[5]));
+	if (argv[6])
+		put(figures, "held_up_ms", atoll(argv[6]));
 	print_table(figures);
 	if (json_object_to_file_ext(out, figures, JSON_C_TO_STRING_PRETTY))
 		return fail(out, json_util_get_last_err());
@@ -242,9 +249,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "collect"))
 		return collect(argv[2], argv[3]);
-	if (argc == 8 && !strcmp(argv[1], "finish"))
+	if ((argc == 8 || argc == 9) && !strcmp(argv[1], "finish"))
 		return finish(argv + 2);
 	fprintf(stderr, "usage: demo-report collect VM_MEMORY FIGURES\n"
-		"       demo-report finish FIGURES OUT DECISIONS GUEST_VERIFIED LOG_CLEAN SECONDS\n");
+		"       demo-report finish FIGURES OUT DECISIONS GUEST_VERIFIED LOG_CLEAN SECONDS\n"
+		"                          [HELD_UP_MS]\n");
 	return 2;
 }

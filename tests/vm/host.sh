@@ -3,9 +3,12 @@
 # Boots the host kernel under virtme-ng and runs a command in it as root, with the checkout in
 # view and out/ writable. Usage:
 #   host.sh [--kernel FILE_OR_FOLDER] [--cpus N] [--memory SIZE | --nodes GIB] [--timeout S]
-#     [--log FILE] [--icount] -- COMMAND...
+#     [--log FILE] [--icount] [--link server|client:SOCKET:NUMBER]... [--pidfile FILE] -- COMMAND...
 # With --nodes each CPU is a NUMA node of its own with so much memory.
 # With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
+# Each --link is an Ethernet link to another such host, through a socket of that path: one of both
+# is its server, and the client waits for it. Its interface has the address 52:54:00:64:6d:NUMBER.
+# --pidfile is where QEMU's process id goes: to kill a whole host.
 # DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
 # allocations (leaks: kmemleak) or timers, work items and RCU heads (objects: DEBUG_OBJECTS): both
@@ -19,7 +22,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 kernel=${DMEM_KERNEL:-}
 debug=${DMEM_DEBUG:-}
-cpus=2 memory=3G nodes= limit=300 log= icount=
+cpus=2 memory=3G nodes= limit=300 log= icount= pidfile= links=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift 2 ;;
@@ -28,6 +31,8 @@ while [ $# -gt 0 ]; do
 	--nodes) nodes=$2; shift 2 ;;
 	--timeout) limit=$2; shift 2 ;;
 	--log) log=$2; shift 2 ;;
+	--link) links+=("$2"); shift 2 ;;
+	--pidfile) pidfile=$2; shift 2 ;;
 	--icount) icount=",sleep=off" cpus=1; shift ;;
 	--) shift; break ;;
 	*) echo "host.sh: unknown option $1" >&2; exit 2 ;;
@@ -75,6 +80,16 @@ if [ -n "$nodes" ]; then
 		numa+=(--numa "${nodes}G,cpus=$cpu")
 	done
 fi
+
+# Frames of 4096 bytes of RDMA's payload and their headers.
+for link in "${links[@]}"; do
+	IFS=: read -r role socket link_number <<<"$link"
+	[ "$role" = server ] && role=server=on || role=server=off,reconnect-ms=1000
+	machine+=("--qemu-opts=-netdev stream,id=link$link_number,$role,addr.type=unix,addr.path=$socket")
+	machine+=("--qemu-opts=-device virtio-net-pci,netdev=link$link_number,host_mtu=4200,mac=$(
+		printf '52:54:00:64:6d:%02x' "$link_number")")
+done
+[ -z "$pidfile" ] || machine+=("--qemu-opts=-pidfile $pidfile")
 
 {
 	echo "export DMEM_CACHE=$(printf %q "$DMEM_CACHE") DMEM_TOP=$(printf %q "$top")"

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# In a host of host.sh: gives its end of a --link an address and an RDMA device (soft-RoCE).
+# Usage: link.sh NUMBER ADDRESS, the number as --link has it; the network is ADDRESS/24.
+set -eu
+mac=$(printf '52:54:00:64:6d:%02x' "$1")
+
+modprobe rdma_rxe
+for device in /sys/class/net/*; do
+	[ "$(cat "$device/address")" = "$mac" ] || continue
+	device=${device##*/}
+	ip link set "$device" mtu 4200 up
+	ip addr add "$2/24" dev "$device"
+	rdma link add "link$1" type rxe netdev "$device"
+	exit 0
+done
+echo "link.sh: no interface has the address $mac" >&2
+exit 1
