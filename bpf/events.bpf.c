@@ -9,7 +9,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "core.bpf.h"
-#include "event.h"
+#include "notice.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -21,9 +21,9 @@ struct {
 /* Since the last event that found room. */
 static __u32 nr_lost;
 
-static struct dmem_event *event_begin(const struct dmem_vm_ident *vm, u32 kind)
+static struct dmem_notice *event_begin(const struct dmem_vm_ident *vm, u32 kind)
 {
-	struct dmem_event *event;
+	struct dmem_notice *event;
 
 	/* It never is, but the verifier wants it asked. */
 	if (!vm)
@@ -50,18 +50,18 @@ static struct dmem_event *event_begin(const struct dmem_vm_ident *vm, u32 kind)
 SEC("tp_btf/dmem_vm")
 int BPF_PROG(on_vm, const struct dmem_vm_ident *vm, u32 what)
 {
-	struct dmem_event *event;
+	struct dmem_notice *event;
 	u32 kind;
 
 	switch (what) {
 	case DMEM_VM_CREATED:
-		kind = DMEM_EVENT_CREATED;
+		kind = DMEM_NOTICE_CREATED;
 		break;
 	case DMEM_VM_CHANGED:
-		kind = DMEM_EVENT_CHANGED;
+		kind = DMEM_NOTICE_CHANGED;
 		break;
 	case DMEM_VM_GONE:
-		kind = DMEM_EVENT_GONE;
+		kind = DMEM_NOTICE_GONE;
 		break;
 	default:
 		return 0;
@@ -74,7 +74,7 @@ int BPF_PROG(on_vm, const struct dmem_vm_ident *vm, u32 what)
 
 static int tell_failure(const struct dmem_vm_ident *vm, u32 kind, u64 page, u32 nr_pages, int err)
 {
-	struct dmem_event *event = event_begin(vm, kind);
+	struct dmem_notice *event = event_begin(vm, kind);
 
 	if (!event)
 		return 0;
@@ -86,15 +86,15 @@ static int tell_failure(const struct dmem_vm_ident *vm, u32 kind, u64 page, u32 
 }
 
 SEC("tp_btf/dmem_fetch")
-int BPF_PROG(on_fetch, const struct dmem_vm_ident *vm, const struct dmem_region_ident *region,
+int BPF_PROG(on_fetch, const struct dmem_vm_ident *vm, const void *region,
 	     u64 page, u32 order, u32 nr_pages, u32 nr_prefetched, u64 latency_ns, int err)
 {
-	return err ? tell_failure(vm, DMEM_EVENT_FETCH_FAILED, page, nr_pages, err) : 0;
+	return err ? tell_failure(vm, DMEM_NOTICE_FETCH_FAILED, page, nr_pages, err) : 0;
 }
 
 SEC("tp_btf/dmem_writeback")
-int BPF_PROG(on_writeback, const struct dmem_vm_ident *vm, const struct dmem_region_ident *region,
+int BPF_PROG(on_writeback, const struct dmem_vm_ident *vm, const void *region,
 	     u64 page, u32 nr_pages, u64 latency_ns, int err)
 {
-	return err ? tell_failure(vm, DMEM_EVENT_WRITEBACK_FAILED, page, nr_pages, err) : 0;
+	return err ? tell_failure(vm, DMEM_NOTICE_WRITEBACK_FAILED, page, nr_pages, err) : 0;
 }

@@ -3,8 +3,8 @@
  * batch.c - events told many at a time: to call a BPF program for each costs more than all else
  * that is done for it.
  *
- * Each CPU gathers its own, under a lock that nobody else wants: but for a timer, so that none waits
- * for long, and for who wants them told now. Called with region->lock held or not.
+ * Each CPU gathers its own, under a lock that nobody else wants: but for a timer, so that none
+ * waits for long, and for who wants them told now. Called with region->lock held or not.
  */
 #include <linux/jiffies.h>
 #include <linux/timer.h>

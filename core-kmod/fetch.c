@@ -34,8 +34,8 @@ static u32 dmem_fetch_ask(struct dmem_region *region, unsigned int index, u32 fl
  * @index: the faulting page within it
  * @flags: DMEM_FAULT_F_*
  *
- * To ask the policy costs as much as a tenth of a fault: what it says of a region holds for the rest
- * of the tick.
+ * To ask the policy costs as much as a tenth of a fault: what it says of a region holds for the
+ * rest of the tick.
  *
  * Return: 0 ... DMEM_ORDER_MAX, whatever the policy says.
  */
@@ -43,13 +43,13 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 {
 	struct dmem_vm *vm = region->vm;
 	u64 advice = READ_ONCE(region->advice);
-	u32 order = advice;
+	u32 order = advice, tick = jiffies;
 
 	if (!dmem_policy_is_there())
 		return READ_ONCE(vm->ident.order);
-	if (advice >> 32 != (u32)jiffies) {
+	if (advice >> 32 != tick) {
 		order = dmem_fetch_ask(region, index, flags);
-		WRITE_ONCE(region->advice, jiffies << 32 | order);
+		WRITE_ONCE(region->advice, (u64)tick << 32 | order);
 	}
 	if (order == DMEM_ORDER_DEFAULT)
 		return READ_ONCE(vm->ident.order);
@@ -107,7 +107,7 @@ u64 dmem_fetch_clock(void)
 	return trace_dmem_events_enabled() || trace_dmem_fetch_enabled() ? local_clock() : 0;
 }
 
-/* Time since such a clock; 0 when either is not known. The clocks of two CPUs may differ a little. */
+/* Time since such a clock; 0 when either is not known. Clocks of two CPUs may differ a little. */
 u64 dmem_fetch_since(u64 start_ns)
 {
 	u64 now_ns = start_ns ? dmem_fetch_clock() : 0;

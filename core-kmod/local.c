@@ -203,7 +203,8 @@ static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, str
 	struct dmem_local *local;
 
 	if (pool->has_key || pool->replicas || pool->checksum)
-		return invalfc(fc, "donor=local:%s: key, replicas and checksum are of donors elsewhere",
+		return invalfc(fc,
+			       "donor=local:%s: key, replicas, checksum are of donors elsewhere",
 			       spec);
 	if (donor->nr_specs > 1)
 		return invalfc(fc, "donor=local:%s: a pool has one donor, and it is local:%s",

@@ -275,7 +275,7 @@ int dmem_rdma_find(struct dmem_io *io, struct dmem_io_part *part);
 void dmem_rdma_pages_begin(struct dmem_io *io);
 void dmem_rdma_pages_end(struct dmem_io *io);
 int dmem_rdma_pages_verify(struct dmem_io_part *part);
-int dmem_rdma_write_begin(struct dmem_io_part *part);
+int dmem_rdma_write_queue(struct dmem_io_part *part, struct dmem_rdma_donor **donor);
 int dmem_rdma_refill_queue(struct dmem_rdma_remote *remote, struct dmem_io_part *part);
 void dmem_rdma_write_end(struct dmem_io_part *part, bool written);
 bool dmem_rdma_holds(struct dmem_region *region, unsigned int index);

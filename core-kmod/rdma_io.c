@@ -94,23 +94,17 @@ static bool dmem_rdma_other_is_up(struct dmem_rdma_donor *donor)
 /* 0: the part is on its way or parked. An errno: it is neither, and nothing is held for it. */
 static int dmem_rdma_send_write(struct dmem_io_part *part)
 {
-	struct dmem_io *io = part->io;
 	struct dmem_rdma_donor *donor;
 	int err;
 
 	do {
-		err = dmem_rdma_write_begin(part);
-		if (!err) {
-			donor = ((struct dmem_rdma_extent *)part->place)->donor;
-			if (dmem_rdma_is_up(donor) &&
-			    dmem_rdma_conn_queue(dmem_rdma_conn(donor, io), part))
-				return 0;
-			dmem_rdma_write_end(part, false);
-		} else {
-			donor = dmem_rdma_away(dmem_rdma_of(io->vm));
-			if (!donor)
-				return err;
-		}
+		err = dmem_rdma_write_queue(part, &donor);
+		if (!err)
+			return 0;
+		if (!donor)
+			donor = dmem_rdma_away(dmem_rdma_of(part->io->vm));
+		if (!donor)
+			return err;
 		if (dmem_rdma_other_is_up(donor))
 			return -EHOSTDOWN;
 		err = dmem_rdma_park(donor, part);

@@ -300,30 +300,44 @@ int dmem_rdma_pages_verify(struct dmem_io_part *part)
 }
 
 /**
- * dmem_rdma_write_begin - a place for pages that are about to be written
+ * dmem_rdma_write_queue - a place for pages that are to be written, and on their way
  * @part: of a write; takes extent and slot. What the copy held of these pages it no longer does
+ * @donor: takes where they would go, or NULL
  *
- * Return: 0, or -ENOSPC where no donor has room for the copy now.
+ * All under the lock: whoever takes an extent for lost, with no connection to its donor, finds
+ * nobody who uses it but for pages held.
+ *
+ * Return: 0; -ENOSPC where no donor has room for the copy now; -EHOSTDOWN where the donor takes
+ * nothing now.
  */
-int dmem_rdma_write_begin(struct dmem_io_part *part)
+int dmem_rdma_write_queue(struct dmem_io_part *part, struct dmem_rdma_donor **donor)
 {
 	struct dmem_io *io = part->io;
 	struct dmem_rdma_remote *remote = io->region->remote;
 	struct dmem_rdma_copy *copy = &remote->copy[dmem_rdma_copy_of(part)];
-	struct dmem_rdma_donor *donor;
 	int err = 0;
 	u16 i;
 
+	*donor = NULL;
 	spin_lock_bh(&remote->lock);
 	if (!copy->extent) {
-		donor = dmem_rdma_choose(dmem_rdma_of(io->vm), remote);
-		err = donor ? dmem_rdma_slot_take(donor, remote, copy) : -ENOSPC;
+		*donor = dmem_rdma_choose(dmem_rdma_of(io->vm), remote);
+		err = *donor ? dmem_rdma_slot_take(*donor, remote, copy) : -ENOSPC;
 	}
-	for (i = 0; i < io->nr_pages && !err; i++)
-		if (!__test_and_clear_bit(io->pages[i].index, copy->held))
-			copy->nr_users++;
+	if (err)
+		goto unlock;
+	*donor = copy->extent->donor;
 	part->place = copy->extent;
 	part->slot = copy->slot;
+	for (i = 0; i < io->nr_pages; i++)
+		if (!__test_and_clear_bit(io->pages[i].index, copy->held))
+			copy->nr_users++;
+	if (READ_ONCE((*donor)->state) == DMEM_RDMA_UP &&
+	    dmem_rdma_conn_queue(dmem_rdma_conn(*donor, io), part))
+		goto unlock;
+	dmem_rdma_copy_put(copy, io->nr_pages);
+	err = -EHOSTDOWN;
+unlock:
 	spin_unlock_bh(&remote->lock);
 	return err;
 }

@@ -19,18 +19,18 @@
 #include "json.h"
 #include "units.h"
 
-#include "bpf/event.h"
+#include "bpf/notice.h"
 
 #define TIME_LEN	64
 #define NS_PER_S	1000000000ULL
 #define POLL_MS		1000
 
 static const char *const kind_names[] = {
-	[DMEM_EVENT_CREATED] = "created",
-	[DMEM_EVENT_CHANGED] = "changed",
-	[DMEM_EVENT_GONE] = "gone",
-	[DMEM_EVENT_FETCH_FAILED] = "fetch-failed",
-	[DMEM_EVENT_WRITEBACK_FAILED] = "writeback-failed",
+	[DMEM_NOTICE_CREATED] = "created",
+	[DMEM_NOTICE_CHANGED] = "changed",
+	[DMEM_NOTICE_GONE] = "gone",
+	[DMEM_NOTICE_FETCH_FAILED] = "fetch-failed",
+	[DMEM_NOTICE_WRITEBACK_FAILED] = "writeback-failed",
 };
 
 static volatile sig_atomic_t is_over;
@@ -78,13 +78,13 @@ static const char *utc(char *text, size_t len, uint64_t monotonic_ns)
 	return text;
 }
 
-static bool is_failure(const struct dmem_event *event)
+static bool is_failure(const struct dmem_notice *event)
 {
-	return event->kind == DMEM_EVENT_FETCH_FAILED ||
-	       event->kind == DMEM_EVENT_WRITEBACK_FAILED;
+	return event->kind == DMEM_NOTICE_FETCH_FAILED ||
+	       event->kind == DMEM_NOTICE_WRITEBACK_FAILED;
 }
 
-static struct json_object *event_json(const struct dmem_event *event, const char *time)
+static struct json_object *event_json(const struct dmem_notice *event, const char *time)
 {
 	struct json_object *object = need(json_object_new_object());
 
@@ -106,7 +106,7 @@ static struct json_object *event_json(const struct dmem_event *event, const char
 	return object;
 }
 
-static void print_event(const struct dmem_event *event, const char *time)
+static void print_event(const struct dmem_notice *event, const char *time)
 {
 	char size[DMEM_UNITS_LEN], limit[DMEM_UNITS_LEN];
 
@@ -126,11 +126,11 @@ static void print_event(const struct dmem_event *event, const char *time)
 
 static int on_event(void *data, void *sample, size_t len)
 {
-	const struct dmem_event *event = sample;
+	const struct dmem_notice *event = sample;
 	const struct call *call = data;
 	char time[TIME_LEN];
 
-	if (len < sizeof(*event) || event->kind > DMEM_EVENT_WRITEBACK_FAILED)
+	if (len < sizeof(*event) || event->kind > DMEM_NOTICE_WRITEBACK_FAILED)
 		return 0;
 	utc(time, sizeof(time), event->time_ns);
 	if (call->json) {

@@ -12,7 +12,7 @@ modprobe rdma_ucm
 "$top/out/dmem-memnode" --listen "10.88.$number.2" --memory 512M --key-file "$demo/key" \
 	--allow "10.88.$number.0/24" >"$demo/donor-$number.memnode.log" 2>&1 &
 memnode=$!
-until grep -q 'listen' "$demo/donor-$number.memnode.log"; do
+until grep -q ': lends ' "$demo/donor-$number.memnode.log"; do
 	kill -0 "$memnode"
 	sleep 0.5
 done

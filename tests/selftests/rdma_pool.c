@@ -102,14 +102,15 @@ static pid_t reader_start(const char *map, uint64_t seq)
 	fflush(stdout);
 	pid = fork();
 	CHECK(pid >= 0);
-	for (uint64_t page = 0; !pid; page = (page + 1) % PAGES) {
+	if (pid)
+		return pid;
+	for (uint64_t page = 0;; page = (page + 1) % PAGES) {
 		if (!page_verify(map + page * PAGE, page, 1, seq, why, sizeof(why))) {
 			printf("# reader: %s\n", why);
 			fflush(stdout);
 			_exit(1);
 		}
 	}
-	return pid;
 }
 
 static void reader_end(pid_t pid)

@@ -7,7 +7,8 @@
 # With --nodes each CPU is a NUMA node of its own with so much memory.
 # With --icount there is one CPU and time counts its instructions: 1 instruction is 1 ns.
 # Each --link is an Ethernet link to another such host, through a socket of that path: one of both
-# is its server, and the client waits for it. Its interface has the address 52:54:00:64:6d:NUMBER.
+# is its server, and the client waits for it. The interface has the address 52:54:00:64:6d:NUMBER
+# with the server and 52:54:00:64:6e:NUMBER with the client.
 # --pidfile is where QEMU's process id goes: to kill a whole host.
 # DMEM_DEBUG boots the kernel of tools/debug-kernel.sh, with the module that was built for it in
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
@@ -84,10 +85,14 @@ fi
 # Frames of 4096 bytes of RDMA's payload and their headers.
 for link in "${links[@]}"; do
 	IFS=: read -r role socket link_number <<<"$link"
-	[ "$role" = server ] && role=server=on || role=server=off,reconnect-ms=1000
+	if [ "$role" = server ]; then
+		role=server=on mac=52:54:00:64:6d
+	else
+		role=server=off,reconnect-ms=1000 mac=52:54:00:64:6e
+	fi
 	machine+=("--qemu-opts=-netdev stream,id=link$link_number,$role,addr.type=unix,addr.path=$socket")
-	machine+=("--qemu-opts=-device virtio-net-pci,netdev=link$link_number,host_mtu=4200,mac=$(
-		printf '52:54:00:64:6d:%02x' "$link_number")")
+	machine+=("--qemu-opts=-device virtio-net-pci,netdev=link$link_number,host_mtu=4200,mac=$mac:$(
+		printf %02x "$link_number")")
 done
 [ -z "$pidfile" ] || machine+=("--qemu-opts=-pidfile $pidfile")
 

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * event.h - what events.bpf.c sends to dmemctl events; of one build, no ABI.
+ * notice.h - what events.bpf.c sends to dmemctl events; of one build, no ABI.
  */
-#ifndef DMEM_EVENT_H
-#define DMEM_EVENT_H
+#ifndef DMEM_NOTICE_H
+#define DMEM_NOTICE_H
 
-#define DMEM_EVENT_NAME_LEN	64
+#define DMEM_NOTICE_NAME_LEN	64
 
-enum dmem_event_kind {
-	DMEM_EVENT_CREATED,
-	DMEM_EVENT_CHANGED,	/* size, limit or order: as they are now */
-	DMEM_EVENT_GONE,
-	DMEM_EVENT_FETCH_FAILED,
-	DMEM_EVENT_WRITEBACK_FAILED,
+enum dmem_notice_kind {
+	DMEM_NOTICE_CREATED,
+	DMEM_NOTICE_CHANGED,	/* size, limit or order: as they are now */
+	DMEM_NOTICE_GONE,
+	DMEM_NOTICE_FETCH_FAILED,
+	DMEM_NOTICE_WRITEBACK_FAILED,
 };
 
 /**
- * struct dmem_event - something that happened
+ * struct dmem_notice - something that happened
  * @time_ns: CLOCK_MONOTONIC
- * @kind: enum dmem_event_kind
+ * @kind: enum dmem_notice_kind
  * @vm: id of the VM memory, @name its name
  * @size_bytes, @direct_limit_bytes, @order: its settings
  * @page: the first page, counted from the start of the file; of FETCH and WRITEBACK
@@ -26,7 +26,7 @@ enum dmem_event_kind {
  * @err: negative errno, likewise
  * @lost: events before this one that found no room
  */
-struct dmem_event {
+struct dmem_notice {
 	__u64 time_ns;
 	__u32 kind;
 	__u32 vm;
@@ -37,7 +37,7 @@ struct dmem_event {
 	__u32 order;
 	__s32 err;
 	__u32 lost;
-	char name[DMEM_EVENT_NAME_LEN];
+	char name[DMEM_NOTICE_NAME_LEN];
 };
 
-#endif /* DMEM_EVENT_H */
+#endif /* DMEM_NOTICE_H */
