@@ -11,7 +11,8 @@
 
 #define DMEM_RDMA_BACKOFF_MS_MIN	100
 #define DMEM_RDMA_BACKOFF_MS_MAX	2000
-#define DMEM_RDMA_LEAVE_MS		1000
+/* The donor answers when it has given the memory back. */
+#define DMEM_RDMA_LEAVE_MS		5000
 
 /* A donor that is late is not asked to take more until it has answered. */
 void dmem_rdma_suspect(struct dmem_rdma_donor *donor, const char *what, unsigned int late_ms)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Builds the modules for the newest kernel in Debian 13's backports, in a folder of the cache with
-# that system's compiler; warnings are errors. Leaves them in CACHE/newest/dmem and prints the kernel's
-# release. Needs root for chroot; run by make kmod-newest.
+# that system's compiler; warnings are errors. Leaves them in CACHE/newest/dmem and prints the
+# kernel's release. Needs root for chroot; run by make kmod-newest.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$here/cache.sh"

@@ -20,7 +20,7 @@
 #define DIRECT		"direct=8M,order=6"
 #define WHERE		"donor=rdma:" DONOR_ADDRESS
 #define BACKING		"/run/dmem-pool-backing"
-#define DONOR		"--memory 128M --extent 4M --renew 1000 "
+#define DONOR		"--memory 128M --extent 4M --renew 2000 "
 
 static sigjmp_buf bus_jump;
 
@@ -94,21 +94,28 @@ static unsigned int count_lost(const char *map, uint64_t seq, bool *lost)
 }
 
 /* A process that verifies all pages over and over until it is told to end. */
-static pid_t reader_start(const char *map, uint64_t seq)
+static void read_on(const char *map, uint64_t seq)
 {
 	char why[200];
-	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	CHECK(pid >= 0);
-	for (uint64_t page = 0; !pid; page = (page + 1) % PAGES) {
+	for (uint64_t page = 0;; page = (page + 1) % PAGES) {
 		if (!page_verify(map + page * PAGE, page, 1, seq, why, sizeof(why))) {
 			printf("# reader: %s\n", why);
 			fflush(stdout);
 			_exit(1);
 		}
 	}
+}
+
+static pid_t reader_start(const char *map, uint64_t seq)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid)
+		read_on(map, seq);
 	return pid;
 }
 
@@ -136,6 +143,20 @@ static uint64_t statfs_total(void)
 
 	CHECK(!statfs(POOL, &fs));
 	return fs.f_blocks * fs.f_bsize;
+}
+
+/* Has the kernel said this since the last call with NULL? */
+static bool kernel_says(const char *text)
+{
+	static char log[1 << 18];
+	int len;
+
+	if (!text)
+		return klogctl(5, NULL, 0) < 0;
+	len = klogctl(3, log, sizeof(log) - 1);
+	CHECK(len >= 0);
+	log[len] = 0;
+	return strstr(log, text);
 }
 
 /* Wait until a condition holds; up to so many seconds on a quick machine. */
@@ -222,10 +243,12 @@ static void test_backing(void)
 	reader = reader_start(map, 1);
 	usleep(500000);
 	for (int times = 0; times < 3; times++) {
+		kernel_says(NULL);
 		donor_kill(&donor, SIGKILL);
 		usleep(300000);
 		donor_start(&donor, DONOR "--backing " BACKING);
-		usleep(1500000 * slowness());
+		WAIT_FOR(kernel_says("up again"), 30);
+		usleep(500000 * slowness());
 	}
 	reader_end(reader);
 	verify_all(map, 1);
@@ -280,10 +303,12 @@ static void test_stop(void)
 	map = pool_file(&fd);
 	fill_all(map, 1);
 	reader = reader_start(map, 1);
+	kernel_says(NULL);
 	CHECK(!kill(donor.pid, SIGSTOP));
-	usleep(8000000 * slowness());
+	WAIT_FOR(kernel_says("down: "), 30);
 	CHECK(!kill(donor.pid, SIGCONT));
-	usleep(4000000 * slowness());
+	WAIT_FOR(kernel_says("up again"), 30);
+	usleep(1000000 * slowness());
 	reader_end(reader);
 	verify_all(map, 1);
 	CHECK(!vm_get(fd).errors);
@@ -303,7 +328,10 @@ static void test_timeout(void)
 	map = pool_file(&fd);
 	fill_all(map, 1);
 	vm_flush(fd);
+	kernel_says(NULL);
 	CHECK(!kill(donor.pid, SIGSTOP));
+	/* Its device goes on serving for as long as nobody has noticed. */
+	WAIT_FOR(kernel_says("down: "), 30);
 	start = now_s();
 	signal(SIGBUS, on_bus);
 	if (!sigsetjmp(bus_jump, 1)) {
@@ -397,7 +425,10 @@ static void test_full(void)
 
 	donor_start(&donor, DONOR);
 	refused(WHERE ",size=132M", ENOSPC, "lend");
-	pool_mount(WHERE ",size=64M");
+	/* All that was leased on the way is given back. */
+	WAIT_FOR(!pool_try_mount(WHERE ",size=128M"), 5);
+	CHECK(!umount(POOL));
+	WAIT_FOR(!pool_try_mount(WHERE ",size=64M"), 5);
 	CHECK(statfs_total() == 64 * MIB);
 	fd = vm_create("vm", 64 * MIB);
 	CHECK_ERRNO(ftruncate(fd, 66 * MIB), ENOSPC);
@@ -576,20 +607,6 @@ static void test_stripe(void)
 	CHECK_MSG(nr >= PAGES / 4 && nr <= PAGES / 4 * 3, "%u of %lu pages are lost", nr, PAGES);
 	donor_kill(&other, SIGKILL);
 	pool_end(map, fd, &donor);
-}
-
-/* Has the kernel said this since the last call with NULL? */
-static bool kernel_says(const char *text)
-{
-	static char log[1 << 18];
-	int len;
-
-	if (!text)
-		return klogctl(5, NULL, 0) < 0;
-	len = klogctl(3, log, sizeof(log) - 1);
-	CHECK(len >= 0);
-	log[len] = 0;
-	return strstr(log, text);
 }
 
 /* Either donor may die at any time, if the other has had the time to get its pages. */

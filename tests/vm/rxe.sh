@@ -4,8 +4,8 @@
 # of some donors. Clients on the same host connect to the address and take the same device.
 # Usage, as root in a host of tests/vm/host.sh:
 #   rxe.sh up [N]   makes N (1); prints a line for each: ADDRESS RDMA-DEVICE INTERFACE
-#   rxe.sh pair     makes two with a link between them, dmrl0 with 10.78.0.1 and dmrl1 with 10.78.0.2:
-#                   what goes from one to the other passes both interfaces, so they can be disturbed
+#   rxe.sh pair     makes two with a link between them, dmrl0 with 10.78.0.1 and dmrl1 with
+#                   10.78.0.2: what goes from one to the other passes both and can be disturbed
 #   rxe.sh pair-routes   routes of the pair, after one of them was down
 #   rxe.sh down     removes all of them; processes that use them must have ended: the kernel waits
 # Device I is dmrxI on dmrxI with 10.77.I.1/24, a veth: a dummy's speed is not known, which the
