@@ -96,7 +96,7 @@ static int dmem_donor_check(struct dmem_pool *pool, struct fs_context *fc)
 	for (i = 1; i < pool->nr_donors; i++) {
 		if (dmem_donor_name_len(pool->donors[i]) != len ||
 		    strncmp(pool->donors[i], pool->donors[0], len))
-			return invalfc(fc, "donor=%s: donors of a pool are all of one transport, and there is %s",
+			return invalfc(fc, "donor=%s: not of the same transport as %s",
 				       pool->donors[i], pool->donors[0]);
 	}
 	return 0;
@@ -125,7 +125,7 @@ int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc)
 		donor->transport = dmem_transport_get(name, len);
 	}
 	if (!donor->transport)
-		return invalfc(fc, "donor=%s: unknown transport: neither built in nor a module dmem-%.*s",
+		return invalfc(fc, "donor=%s: unknown transport, and no module dmem-%.*s",
 			       name, (int)len, name);
 	donor->nr_specs = pool->nr_donors;
 	for (i = 0; i < pool->nr_donors; i++)
