@@ -12,10 +12,15 @@
 # kernel says each time that it is asked.
 set -eu
 
+# A kernel that has them built in may have no modules to look in: rdma says what is missing.
+drivers() {
+	modprobe -q rdma_rxe || :
+	modprobe -q rdma_ucm || :
+}
+
 up() {
 	local i
-	modprobe rdma_rxe
-	modprobe rdma_ucm
+	drivers
 	for ((i = 0; i < ${1:-1}; i++)); do
 		ip link add "dmrx$i" type veth peer name "dmrx${i}p"
 		ip link set "dmrx$i" mtu 4200 up
@@ -34,8 +39,7 @@ pair_routes() {
 
 pair() {
 	local i
-	modprobe rdma_rxe
-	modprobe rdma_ucm
+	drivers
 	ip link add dmrl0 type veth peer name dmrl1
 	for i in 0 1; do
 		echo 1 >"/proc/sys/net/ipv4/conf/dmrl$i/accept_local"
