@@ -230,11 +230,14 @@ int dmem_rdma_link_connect(struct dmem_rdma_link *link, const struct dmem_wire_c
 	if (err)
 		return err;
 	if (dmem_wire_check_cm(&link->reply, link->reply_len, &reason) != DMEM_WIRE_OK) {
-		pr_notice_ratelimited("%s: %s\n", link->donor->name, reason);
+		dmem_rdma_break(link->donor, reason);
 		return -EPROTO;
 	}
 	/* All but the proof is the request's. */
-	return memcmp(&link->reply, cm, offsetof(struct dmem_wire_cm, proof)) ? -EPROTO : 0;
+	if (!memcmp(&link->reply, cm, offsetof(struct dmem_wire_cm, proof)))
+		return 0;
+	dmem_rdma_break(link->donor, "the donor has accepted another connection than was asked for");
+	return -EPROTO;
 }
 
 /* After this nothing of the link's queue is with the device, and no completion is under way. */
