@@ -170,7 +170,8 @@ bool address_is_own(const struct sockaddr *address)
 	if (getifaddrs(&all))
 		return false;
 	for (at = all; at && !found; at = at->ifa_next)
-		found = at->ifa_addr && to_network(at->ifa_addr, &own) && network_has(&own, address);
+		found = at->ifa_addr && to_network(at->ifa_addr, &own) &&
+			network_has(&own, address);
 	freeifaddrs(all);
 	return found;
 }

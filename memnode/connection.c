@@ -74,7 +74,12 @@ bool transport_can_send(const struct session *session)
 
 void transport_send(struct session *session, const union dmem_wire_msg *msg)
 {
-	post_send(session->connection, __builtin_ctz(~session->connection->sending), msg);
+	struct connection *connection = session->connection;
+
+	if (transport_can_send(session))
+		post_send(connection, __builtin_ctz(~connection->sending), msg);
+	else
+		connection->endpoint.broken = true;
 }
 
 void transport_send_last(struct session *session, const union dmem_wire_msg *msg)
@@ -107,7 +112,8 @@ static void completed(struct connection *connection, const struct ibv_wc *wc)
 		return;
 	}
 	connection->endpoint.broken = true;
-	if (wc->status == IBV_WC_LOC_LEN_ERR)
+	/* Nothing else fails a receive whose queue pair works; devices call it differently. */
+	if (!(wc->wr_id & SEND_FLAG) && wc->status != IBV_WC_WR_FLUSH_ERR)
 		session_fail(connection->session, NULL, DMEM_WIRE_MALFORMED,
 			     "longer than a message");
 }
@@ -246,6 +252,7 @@ bool control_accept(struct fabric *fabric, struct rdma_cm_id *id, const char *pe
 		    const struct rdma_conn_param *asked, const struct dmem_wire_cm *cm)
 {
 	struct connection *connection = new_connection(fabric, id);
+	int err;
 
 	if (!connection)
 		return false;
@@ -257,8 +264,10 @@ bool control_accept(struct fabric *fabric, struct rdma_cm_id *id, const char *pe
 	id->context = &connection->endpoint;
 	return true;
 fail:
+	err = errno;
 	destroy_queues(connection);
 	free_connection(connection);
+	errno = err;
 	return false;
 }
 

@@ -9,6 +9,7 @@
 #ifndef MEMNODE_DONOR_H
 #define MEMNODE_DONOR_H
 
+#include "clock.h"
 #include "options.h"
 #include "store.h"
 #include "wire.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ledger.c - checksummed records in a mapped file; ledger.h says in which order they are written. */
+/* ledger.c - checksummed records in a mapped file, written in the order that ledger.h has. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>

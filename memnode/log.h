@@ -26,7 +26,8 @@ void log_event(int priority, const char *format, ...) __attribute__((format(prin
  * log_refusal - as log_event(), for what a stranger can make happen as often as he likes
  * @now_ms: monotonic
  *
- * At most LOG_REFUSALS_MAX lines a second; the next second begins with how many were left out.
+ * At most LOG_REFUSALS_MAX lines a second; the next one after that begins with how many were
+ * left out.
  */
 void log_refusal(uint64_t now_ms, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -46,12 +45,4 @@ void loop_run_once(struct loop *loop, int timeout_ms)
 		return;
 	watch = event.data.ptr;
 	watch->ready(watch);
-}
-
-uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }

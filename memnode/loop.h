@@ -3,7 +3,6 @@
 #ifndef MEMNODE_LOOP_H
 #define MEMNODE_LOOP_H
 
-#include <stdint.h>
 
 /** struct watch - a descriptor, non-blocking, and whom to call while there is something to read */
 struct watch {
@@ -31,8 +30,5 @@ void loop_remove(struct loop *loop, struct watch *watch);
  * @timeout_ms: -1: for ever
  */
 void loop_run_once(struct loop *loop, int timeout_ms);
-
-/** now_ms - monotonic */
-uint64_t now_ms(void);
 
 #endif /* MEMNODE_LOOP_H */

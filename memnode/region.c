@@ -85,9 +85,10 @@ static void handle_events(struct watch *watch)
 		if (event.event_type != IBV_EVENT_CQ_ERR)
 			endpoint = event.element.qp->qp_context;
 	}
-	log_event(event.event_type == IBV_EVENT_COMM_EST ? LOG_DEBUG : LOG_WARNING,
-		  "device %s: %s", ibv_get_device_name(device->verbs->device),
-		  ibv_event_type_str(event.event_type));
+	/* Clients can bring about most of them. */
+	if (event.event_type != IBV_EVENT_COMM_EST)
+		log_refusal(now_ms(), "device %s: %s", ibv_get_device_name(device->verbs->device),
+			    ibv_event_type_str(event.event_type));
 	ibv_ack_async_event(&event);
 	handle_event(device, &event, endpoint);
 }

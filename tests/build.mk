@@ -45,7 +45,12 @@ $(O)/stress: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/stress/*.c)) $(LIBDMEM
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
 		$(BENCH_REPORT_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lcmocka $(WIRE_LIBS) $(LIBS)
+	$(CC) -o $@ $^ -lcmocka $(UNIT_LIBS) $(WIRE_LIBS) $(LIBS)
+
+# Those of the donor have its transport and clock of their own, and none of the others' libraries.
+$(O)/unit/memnode_session_test: $(O)/obj/tests/memnode/fake.o
+$(filter $(O)/unit/memnode%,$(UNIT_TESTS)): $(LIBMEMNODE)
+$(filter $(O)/unit/memnode%,$(UNIT_TESTS)): UNIT_LIBS := $(LIBDMEM) $(MEMNODE_LIBS)
 
 $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^

@@ -23,6 +23,8 @@ left_over() {
 	grep -q ' dmem ' /proc/mounts && echo "a pool is still mounted"
 	[ ! -e /sys/fs/bpf/dmem ] || echo "the plane is still pinned"
 	[ -e /sys/module/dmem ] || echo "the module is gone"
+	[ -z "$(ls /sys/class/infiniband 2>/dev/null)" ] || echo "an RDMA device is still there"
+	pidof dmem-memnode >/dev/null && echo "a donor is still running"
 }
 
 if ! load; then
@@ -44,6 +46,8 @@ for test in out/tests/* ${DMEM_DEBUG:+out/debug/tests/*} tests/selftests/*.sh; d
 		status=1
 		umount /run/dmem-test 2>/dev/null
 		out/dmem-tuner --unload 2>/dev/null
+		kill -9 $(pidof dmem-memnode) 2>/dev/null
+		bash tests/vm/rxe.sh down
 		[ -e /sys/module/dmem ] || insmod core-kmod/dmem.ko
 	fi
 done

@@ -37,7 +37,8 @@ too_wide() {
 
 compiles_with_clang() {
 	local file
-	git ls-files 'lib/*.c' 'tuner/*.c' 'dmemctl/*.c' 'dmemtop/*.c' 'tests/*.c' |
+	git ls-files 'lib/*.c' 'tuner/*.c' 'dmemctl/*.c' 'dmemtop/*.c' 'memnode/*.c' \
+		'tests/*.c' |
 		grep -v '\.bpf\.c$' | while read -r file; do
 		clang -D_GNU_SOURCE -I. -Ilib -Icore-kmod -Ibpf -Iout/bpf -std=gnu17 -Wall -Wextra \
 			-Werror -fsyntax-only "$file" 2>&1

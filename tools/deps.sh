@@ -25,6 +25,12 @@ libncurses-dev - dmemtop
 libjson-c-dev - JSON_output
 libcmocka-dev - unit_tests
 nettle-dev - proofs_between_hosts_and_donors
+libibverbs-dev - the_donor
+librdmacm-dev - the_donor
+libsystemd-dev - the_donor
+libmicrohttpd-dev - the_donor
+rdma-core - RDMA_in_the_tests
+ibverbs-providers - RDMA_in_the_tests
 gnuplot-nox - plots_of_the_benchmark
 linux-image-amd64 backports the_kernel_under_test
 linux-headers-amd64 backports the_module
@@ -69,7 +75,8 @@ debian-bookworm | debian-trixie) ;;
 		redis-server redis-benchmark memcached cpio insmod gnuplot; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
-	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle; do
+	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle libibverbs \
+		librdmacm libsystemd libmicrohttpd; do
 		pkg-config --exists "$library" 2>/dev/null || missing+=("$library (library)")
 	done
 	[ -n "$("$here/kver.sh")" ] || missing+=("kernel headers, 6.12 or newer")

@@ -80,8 +80,9 @@ enum dmem_wire_purpose {
  * @session: of ACCEPT, for DATA; 0 for CONTROL
  * @index: of the data connection, below ACCEPT's max_data_conns; 0 for CONTROL
  * @reserved: zero
- * @attempt: for DATA: larger than any before in the session, from 1 on; the donor refuses any
- *	other, so that no request serves twice. 0 for CONTROL
+ * @attempt: for DATA: larger than any before of this @index in the session, from 1 on; the donor
+ *	refuses any other, so that no request serves twice. (Requests of several connections may
+ *	overtake each other in a fabric that loses some.) 0 for CONTROL
  * @proof: join proof (request), joined proof (reply); zeros for CONTROL
  *
  * rdma_cm leaves 56 bytes of an InfiniBand request to its users and pads both with zeros: a

@@ -104,7 +104,7 @@ uint64_t peer_leave(struct peer *peer);
 void peer_join_cm(struct peer *peer, struct dmem_wire_cm *cm, uint16_t index, uint32_t attempt);
 /** peer_join - the data connection */
 void peer_join(struct peer *peer);
-/** peer_io - READ or WRITE @bytes at @offset of the extent from or to data.memory; 0 or ibv_wc_status */
+/** peer_io - READ to or WRITE from the beginning of @conn->memory; enum ibv_wc_status */
 int peer_io(struct peer_conn *conn, enum ibv_wr_opcode opcode, uint64_t address, uint32_t rkey,
 	    uint32_t bytes);
 
