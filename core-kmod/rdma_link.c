@@ -109,12 +109,12 @@ static int dmem_rdma_link_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 	return 0;
 }
 
-/* Wait for the step that is under way. 0 or a negative errno. */
+/* Wait for the step that is under way: a little longer than the CM takes to say that it failed. */
 static int dmem_rdma_link_wait(struct dmem_rdma_link *link)
 {
 	wait_event_timeout(link->donor->wait,
 			   READ_ONCE(link->status) || dmem_rdma_is_over(link->donor),
-			   msecs_to_jiffies(DMEM_RDMA_STEP_MS));
+			   msecs_to_jiffies(DMEM_RDMA_STEP_MS + DMEM_RDMA_STEP_MS / 4));
 	if (link->status < 0)
 		return link->status;
 	if (dmem_rdma_is_over(link->donor))

@@ -115,6 +115,7 @@ static void test_auth(void)
 	refused(WHERE ",key=dmem:none", ENOKEY, "no such key");
 	refused(WHERE ",key=dmem:short", EINVAL, "31 bytes");
 	refused("donor=rdma:10.77.0.9", EACCES, "a key is needed");
+	refused("donor=rdma:10.77.0.9,key=dmem:right", EHOSTUNREACH, "cannot be reached");
 	refused("donor=rdma:10.77.0.x", EINVAL, "not an address");
 	refused("donor=rdma:10.77.0.1:99999", EINVAL, "not an address");
 	refused(WHERE ",replicas=2", EINVAL, "not that many donors");
