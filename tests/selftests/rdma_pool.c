@@ -199,6 +199,7 @@ static void test_cycles(void)
 	int fd;
 
 	donor_start(&donor, DONOR);
+	kernel_says(NULL);
 	for (int times = 0; times < 20; times++) {
 		pool_mount(WHERE "," DIRECT);
 		fd = vm_create("vm", 24 * MIB);
@@ -212,6 +213,8 @@ static void test_cycles(void)
 		CHECK(!umount(POOL));
 		objects = count_objects();
 		CHECK_MSG(!objects, "%u RDMA objects are left", objects);
+		/* The session was left in order, whatever it was about. */
+		CHECK(!kernel_says("down: "));
 		usleep(100000);
 		fds_now = donor_fds(&donor);
 		if (times == 1)

@@ -51,6 +51,9 @@ pair() {
 	echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
 	ip rule add pref 10 iif lo to 10.78.0.2 lookup 780
 	ip rule add pref 11 iif lo to 10.78.0.1 lookup 781
+	# The CM asks for a way back from where a request has come, in nobody's name.
+	ip rule add pref 12 oif dmrl0 to 10.78.0.2 lookup 780
+	ip rule add pref 13 oif dmrl1 to 10.78.0.1 lookup 781
 	ip rule add pref 20 lookup local
 	ip rule del pref 0
 	pair_routes
@@ -60,7 +63,7 @@ unpair() {
 	local i
 	[ -e /sys/class/net/dmrl0 ] || return 0
 	ip rule add pref 0 lookup local
-	for i in 10 11 20; do ip rule del pref "$i"; done
+	for i in 10 11 12 13 20; do ip rule del pref "$i"; done
 	for i in 0 1; do rdma link del "dmrl$i"; done
 	ip link del dmrl0
 }
