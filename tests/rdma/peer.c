@@ -6,8 +6,8 @@
 
 #include "peer.h"
 
-#define RESOLVE_MS	(2000 * (int)slowness())
-#define EVENT_MS	(20000 * (int)slowness())
+#define RESOLVE_MS	(10000 * (int)slowness())
+#define EVENT_MS	(60000 * (int)slowness())
 /* 4.096 us times 2 to this, and 7 retries of it. */
 #define ACK_TIMEOUT	18
 
