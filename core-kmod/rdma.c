@@ -135,6 +135,11 @@ static int dmem_rdma_refuse(struct dmem_rdma_donor *donor, struct fs_context *fc
 		errorfc(fc, "%s: refused: %s", donor->name, donor->reason);
 		return dmem_rdma_errno(donor->refused);
 	}
+	if (donor->why) {
+		pr_notice("%s: %s\n", donor->name, donor->why);
+		errorfc(fc, "%s: %s", donor->name, donor->why);
+		return err == -ETIMEDOUT ? err : -EPROTO;
+	}
 	if (err == -ECONNREFUSED)
 		errorfc(fc, "%s: nobody listens there", donor->name);
 	else

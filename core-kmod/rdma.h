@@ -178,7 +178,7 @@ struct dmem_rdma_donor {
 	struct ib_pd *pd;
 	struct dmem_rdma_control *control;
 	unsigned int nr_fetch;		/* connections for fetches */
-	u64 latency_ns;			/* of a READ, smoothed; completions write it */
+	u64 latency_ns;			/* of a READ, smoothed; completions write it as they come */
 	unsigned int nr_conns;		/* of the session; 1: it serves both */
 	struct dmem_rdma_conn conns[DMEM_RDMA_CONNS];	/* live as long as the donor */
 

@@ -136,14 +136,17 @@ static int dmem_rdma_send(struct dmem_rdma_control *control, const union dmem_wi
 	return ib_post_send(control->link.id->qp, &wr, NULL);
 }
 
+/* A session is not given up because the pool is being closed: it has to be left in order. */
 static bool dmem_rdma_is_answered(struct dmem_rdma_control *control)
 {
+	struct dmem_rdma_donor *donor = control->link.donor;
 	bool answered;
 
 	spin_lock_bh(&control->lock);
 	answered = control->answered;
 	spin_unlock_bh(&control->lock);
-	return answered || dmem_rdma_is_over(control->link.donor);
+	return answered || test_bit(DMEM_RDMA_BROKEN, &donor->flags) ||
+	       (!donor->has_session && dmem_rdma_is_over(donor));
 }
 
 static int dmem_rdma_await(struct dmem_rdma_donor *donor, unsigned int timeout_ms)

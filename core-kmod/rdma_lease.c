@@ -353,12 +353,14 @@ static u64 dmem_rdma_wanted(struct dmem_rdma *rdma)
 void dmem_rdma_fit_work(struct work_struct *work)
 {
 	struct dmem_rdma *rdma = container_of(work, struct dmem_rdma, fit_work);
+	int err;
 
 	mutex_lock(&rdma->reserve_mutex);
-	if (dmem_rdma_fit(rdma, dmem_rdma_wanted(rdma)))
+	err = dmem_rdma_fit(rdma, dmem_rdma_wanted(rdma));
+	if (err == -ENOSPC)
 		pr_notice_ratelimited("%s: the donors lend less than the files in it need\n",
 				      rdma->pool->donors[0]);
-	else
+	else if (!err)
 		dmem_rdma_shrink(rdma, dmem_rdma_wanted(rdma));
 	mutex_unlock(&rdma->reserve_mutex);
 }

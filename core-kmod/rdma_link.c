@@ -109,12 +109,12 @@ static int dmem_rdma_link_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 	return 0;
 }
 
-/* Wait for the step that is under way. 0 or a negative errno. */
+/* Wait for the step that is under way: a little longer than the CM takes to say that it failed. */
 static int dmem_rdma_link_wait(struct dmem_rdma_link *link)
 {
 	wait_event_timeout(link->donor->wait,
 			   READ_ONCE(link->status) || dmem_rdma_is_over(link->donor),
-			   msecs_to_jiffies(DMEM_RDMA_STEP_MS));
+			   msecs_to_jiffies(DMEM_RDMA_STEP_MS + DMEM_RDMA_STEP_MS / 4));
 	if (link->status < 0)
 		return link->status;
 	if (dmem_rdma_is_over(link->donor))
@@ -230,11 +230,14 @@ int dmem_rdma_link_connect(struct dmem_rdma_link *link, const struct dmem_wire_c
 	if (err)
 		return err;
 	if (dmem_wire_check_cm(&link->reply, link->reply_len, &reason) != DMEM_WIRE_OK) {
-		pr_notice_ratelimited("%s: %s\n", link->donor->name, reason);
+		dmem_rdma_break(link->donor, reason);
 		return -EPROTO;
 	}
 	/* All but the proof is the request's. */
-	return memcmp(&link->reply, cm, offsetof(struct dmem_wire_cm, proof)) ? -EPROTO : 0;
+	if (!memcmp(&link->reply, cm, offsetof(struct dmem_wire_cm, proof)))
+		return 0;
+	dmem_rdma_break(link->donor, "the donor has accepted another connection than was asked for");
+	return -EPROTO;
 }
 
 /* After this nothing of the link's queue is with the device, and no completion is under way. */

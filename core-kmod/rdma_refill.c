@@ -177,7 +177,7 @@ void dmem_rdma_refill_work(struct work_struct *work)
 			dmem_rdma_thin(rdma, remote);
 	}
 	if (!again && rdma->nr_refilled) {
-		pr_notice("%s: pages have both copies again: %lu were refilled\n",
+		pr_notice_ratelimited("%s: pages have both copies again: %lu were refilled\n",
 			  rdma->pool->donors[0], rdma->nr_refilled);
 		rdma->nr_refilled = 0;
 	}

@@ -11,7 +11,8 @@
 
 #define DMEM_RDMA_BACKOFF_MS_MIN	100
 #define DMEM_RDMA_BACKOFF_MS_MAX	2000
-#define DMEM_RDMA_LEAVE_MS		1000
+/* The donor answers when it has given the memory back. */
+#define DMEM_RDMA_LEAVE_MS		5000
 
 /* A donor that is late is not asked to take more until it has answered. */
 void dmem_rdma_suspect(struct dmem_rdma_donor *donor, const char *what, unsigned int late_ms)
@@ -144,14 +145,16 @@ static void dmem_rdma_renew(struct dmem_rdma_donor *donor)
 {
 	union dmem_wire_msg msg = {};
 	bool draining;
+	int err;
 
 	msg.renew.stamp_ns = cpu_to_le64(ktime_get_ns());
 	msg.renew.used_bytes = cpu_to_le64(READ_ONCE(donor->nr_used) * DMEM_REGION_BYTES);
-	if (dmem_rdma_call(donor, &msg, DMEM_WIRE_RENEW, DMEM_WIRE_RENEWED,
-			   DMEM_WIRE_RENEW_MISSES * donor->renew_ms)) {
-		dmem_rdma_break(donor, "a renewal was refused");
+	err = dmem_rdma_call(donor, &msg, DMEM_WIRE_RENEW, DMEM_WIRE_RENEWED,
+			     DMEM_WIRE_RENEW_MISSES * donor->renew_ms);
+	if (err == -EREMOTEIO)
+		dmem_rdma_break(donor, "the donor refuses to renew");
+	if (err)
 		return;
-	}
 	draining = le32_to_cpu(msg.renewed.flags) & DMEM_WIRE_F_DRAINING;
 	if (draining && !donor->draining)
 		pr_notice("%s: the donor will end: no new regions go there\n", donor->name);
@@ -190,7 +193,6 @@ void dmem_rdma_leave(struct dmem_rdma_donor *donor)
 	dmem_rdma_conns_allow(donor, false);
 	dmem_rdma_conns_close(donor, &none);
 	WARN_ON_ONCE(!list_empty(&none) || !list_empty(&donor->parked));
-	clear_bit(DMEM_RDMA_STOP, &donor->flags);
 	if (donor->has_session && !test_bit(DMEM_RDMA_BROKEN, &donor->flags))
 		dmem_rdma_call(donor, &msg, DMEM_WIRE_LEAVE, DMEM_WIRE_LEFT, DMEM_RDMA_LEAVE_MS);
 	dmem_rdma_session_close(donor, &none);

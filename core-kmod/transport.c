@@ -97,7 +97,7 @@ static int dmem_donor_check(struct dmem_pool *pool, struct fs_context *fc)
 	for (i = 1; i < pool->nr_donors; i++) {
 		if (dmem_donor_name_len(pool->donors[i]) != len ||
 		    strncmp(pool->donors[i], pool->donors[0], len))
-			return invalfc(fc, "donor=%s: not of the same transport as donor=%s",
+			return invalfc(fc, "donor=%s: not of the same transport as %s",
 				       pool->donors[i], pool->donors[0]);
 	}
 	return 0;
@@ -126,8 +126,8 @@ int dmem_donor_open(struct dmem_pool *pool, struct fs_context *fc)
 		donor->transport = dmem_transport_get(name, len);
 	}
 	if (!donor->transport)
-		return invalfc(fc, "donor=%s: unknown transport: no module dmem-%.*s", name,
-			       (int)len, name);
+		return invalfc(fc, "donor=%s: unknown transport, and no module dmem-%.*s",
+			       name, (int)len, name);
 	donor->nr_specs = pool->nr_donors;
 	for (i = 0; i < pool->nr_donors; i++)
 		donor->specs[i] = pool->donors[i] + len + !!pool->donors[i][len];

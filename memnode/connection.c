@@ -112,7 +112,7 @@ static void completed(struct connection *connection, const struct ibv_wc *wc)
 		return;
 	}
 	connection->endpoint.broken = true;
-	/* A receive fails for nothing else while its queue pair works; its name differs. */
+	/* Nothing else fails a receive whose queue pair works; devices call it differently. */
 	if (!(wc->wr_id & SEND_FLAG) && wc->status != IBV_WC_WR_FLUSH_ERR)
 		session_fail(connection->session, NULL, DMEM_WIRE_MALFORMED,
 			     "longer than a message");

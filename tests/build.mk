@@ -57,6 +57,7 @@ $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS)
 	$(CC) -o $@ $^ -lcmocka $(UNIT_LIBS) $(WIRE_LIBS) $(LIBS)
 
 # Those of the donor have its transport and clock of their own, and none of the others' libraries.
+$(O)/unit/memnode_session_test: $(O)/obj/tests/memnode/fake.o
 $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): $(LIBMEMNODE)
 $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): UNIT_LIBS := $(LIBDMEM) $(MEMNODE_LIBS)
 

@@ -65,7 +65,7 @@ suite_newest() {
 
 # The boots inherit the time that their tests need on a slow machine, not on an idle one.
 suite_selftests() {
-	run selftests tests/vm/host.sh --timeout 1800 --memory 3G \
+	run selftests tests/vm/host.sh --timeout 3000 --memory 3G \
 		--log "$results/selftests.log" -- tests/selftests.sh
 }
 

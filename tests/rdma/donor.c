@@ -95,9 +95,12 @@ void donor_start(struct donor_process *donor, const char *options)
 	char all[1024], log[400];
 	unsigned int tries;
 
-	snprintf(all, sizeof(all), "--listen %s:%d %s", DONOR_ADDRESS, DONOR_PORT, options);
+	if (strstr(options, "--listen"))
+		snprintf(all, sizeof(all), "%s", options);
+	else
+		snprintf(all, sizeof(all), "--listen %s:%d %s", DONOR_ADDRESS, DONOR_PORT, options);
 	spawn(donor, all);
-	for (tries = 0; tries < 200 * slowness(); tries++) {
+	for (tries = 0; tries < 600 * slowness(); tries++) {
 		if (log_has(donor, " lends "))
 			return;
 		if (!donor_alive(donor))

@@ -22,9 +22,9 @@ struct donor_process {
 };
 
 /**
- * donor_start - and wait until it listens, at DONOR_ADDRESS
+ * donor_start - and wait until it listens, at DONOR_ADDRESS unless the options say otherwise
  * @donor: takes it
- * @options: but --listen, separated by blanks; %K is --key-file with donor_key
+ * @options: separated by blanks; %K is --key-file with donor_key
  */
 void donor_start(struct donor_process *donor, const char *options);
 

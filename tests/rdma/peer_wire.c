@@ -4,7 +4,7 @@
 
 #include "peer.h"
 
-#define ANSWER_MS	(10000 * (int)slowness())
+#define ANSWER_MS	(30000 * (int)slowness())
 #define DATA_CONNS	4
 
 void peer_begin(struct peer *peer, union dmem_wire_msg *msg, enum dmem_wire_type type)

@@ -3,7 +3,8 @@
  * memnode_store_test.c - what is lent and what outlives the daemon.
  *
  * Crashes are real ones: a child does one thing to the store under ptrace, a step at a time, and
- * is killed with -9 after each instruction that changed the ledger; then the store is opened anew.
+ * is killed with -9 after each instruction that changed ledger or memory; then the store is opened
+ * anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -260,7 +261,7 @@ static void refused(void **state)
 	refuse(&config, DIR "/ledger: ");
 }
 
-/* What the child does, from a state in which ann has extent 1, written with ones. */
+/* What the child does, from a state in which ann has extents 1 and 9, written with ones. */
 
 static void do_lease(struct store *store)
 {
@@ -282,119 +283,140 @@ static void do_forget_client(struct store *store)
 	struct client *client = store_find_client(store, ann);
 
 	take_back(store, store_find_lease(client, 1));
+	take_back(store, store_find_lease(client, 9));
 	store_forget_client(store, client);
 }
 
-static void prepare(uint64_t *generation)
+/* Generations of both. */
+static void prepare(uint64_t generations[2])
 {
+	const uint32_t numbers[2] = { 1, 9 };
+	struct client *client;
 	struct store store;
 	struct extent *extent;
+	unsigned int i;
 
 	make_dir(NULL);
 	open_store(&store);
-	extent = lease(&store, add(&store, ann), 1);
-	memset(store_address(&store, extent), 1, EXTENT);
-	*generation = extent->generation;
+	client = add(&store, ann);
+	for (i = 0; i < 2; i++) {
+		extent = lease(&store, client, numbers[i]);
+		assert_int_equal(extent->index, i);
+		memset(store_address(&store, extent), 1, EXTENT);
+		generations[i] = extent->generation;
+	}
 	store_close(&store);
 }
 
-static void child(void (*act)(struct store *), bool begin_anew)
+/* With nothing to do it opens the store, of which the memory is of another size than it was. */
+static void child(void (*act)(struct store *))
 {
-	struct store_config config = on_disk;
 	struct dmem_error error;
 	struct store store;
 
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	if (begin_anew) {
-		config.memory_bytes *= 2;
-		raise(SIGSTOP);
-	}
-	if (store_open(&store, &config, &error))
+	if (!act && truncate(DIR "/memory", EXTENT))
 		_exit(1);
-	if (!begin_anew)
+	if (!act)
 		raise(SIGSTOP);
-	if (act)
+	if (store_open(&store, &on_disk, &error))
+		_exit(1);
+	if (act) {
+		raise(SIGSTOP);
 		act(&store);
+	}
 	_exit(0);
 }
 
-static size_t ledger_size(void)
+/*
+ * Where a change can be: the header, some clients, some extents; bytes of the leased memory and
+ * its size. While the store is opened it is only the header (the rest is cleared byte by byte
+ * behind a void one) and the size (there may be no memory to look at).
+ */
+#define HEADER		4096
+#define LOOKED_AT	(HEADER + 4 * sizeof(struct ledger_client))
+#define SEEN		(LOOKED_AT + EXTENTS * sizeof(struct ledger_extent))
+
+struct view {
+	const uint8_t *ledger, *memory;
+	size_t ledger_bytes, memory_bytes;
+	bool opening;
+	uint8_t seen[SEEN + 4 + sizeof(off_t)];
+};
+
+static const uint8_t *map_file(const char *path, size_t *bytes)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const uint8_t *map;
 	struct stat st;
 
-	return stat(DIR "/ledger", &st) ? 0 : st.st_size;
-}
-
-/* Its pages as they are; anew whenever its size is another. */
-static const uint8_t *look(const uint8_t *map, size_t *mapped)
-{
-	size_t size = ledger_size();
-	int fd;
-
-	if (size == *mapped)
-		return map;
-	if (*mapped)
-		munmap((void *)map, *mapped);
-	*mapped = size;
-	if (!size)
-		return NULL;
-	fd = open(DIR "/ledger", O_RDONLY);
-	map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	assert_true(fd >= 0 && !fstat(fd, &st) && st.st_size);
+	map = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
 	close(fd);
+	*bytes = st.st_size;
 	return map;
 }
 
-/* Where a change can be: the header, some clients, some extents. */
-#define HEADER		4096
-#define LOOKED_AT	(HEADER + 4 * sizeof(struct ledger_client))
-#define SEEN		(LOOKED_AT + 8 * sizeof(struct ledger_extent))
+static void open_view(struct view *view, bool opening)
+{
+	memset(view, 0, sizeof(*view));
+	view->opening = opening;
+	view->ledger = map_file(DIR "/ledger", &view->ledger_bytes);
+	view->memory = map_file(DIR "/memory", &view->memory_bytes);
+}
 
-/* At the beginning only the header counts: the rest is cleared byte by byte behind a void one. */
-static bool changed(const uint8_t *map, size_t size, uint8_t *before, bool begin_anew)
+static void close_view(struct view *view)
+{
+	munmap((void *)view->ledger, view->ledger_bytes);
+	munmap((void *)view->memory, view->memory_bytes);
+}
+
+static bool changed(struct view *view)
 {
 	const size_t extents = HEADER + LEDGER_CLIENTS * sizeof(struct ledger_client);
-	uint8_t now[SEEN] = { 0 };
+	uint8_t now[sizeof(view->seen)] = { 0 };
+	struct stat st;
 
-	if (map && size >= HEADER)
-		memcpy(now, map, HEADER);
-	if (map && !begin_anew) {
-		memcpy(now, map, LOOKED_AT);
-		memcpy(now + LOOKED_AT, map + extents, sizeof(now) - LOOKED_AT);
+	memcpy(now, view->ledger, view->opening ? HEADER : LOOKED_AT);
+	if (view->opening) {
+		assert_int_equal(stat(DIR "/memory", &st), 0);
+		memcpy(now + SEEN + 4, &st.st_size, sizeof(st.st_size));
+	} else {
+		memcpy(now + LOOKED_AT, view->ledger + extents, SEEN - LOOKED_AT);
+		now[SEEN] = view->memory[0];
+		now[SEEN + 1] = view->memory[EXTENT - 1];
+		now[SEEN + 2] = view->memory[EXTENT];
+		now[SEEN + 3] = view->memory[2 * EXTENT - 1];
 	}
-	if (!memcmp(now, before, sizeof(now)))
+	if (!memcmp(now, view->seen, sizeof(now)))
 		return false;
-	memcpy(before, now, sizeof(now));
+	memcpy(view->seen, now, sizeof(now));
 	return true;
 }
 
 /* Killed after the wanted change; false: there were not so many, and it ended by itself. */
-static bool kill_after(unsigned int wanted, void (*act)(struct store *), bool begin_anew)
+static bool kill_after(unsigned int wanted, void (*act)(struct store *))
 {
-	uint8_t before[SEEN] = { 0 };
 	unsigned int changes = 0;
-	const uint8_t *map = NULL;
-	size_t mapped = 0;
+	struct view view;
 	pid_t pid = fork();
 	int status;
 
 	if (!pid)
-		child(act, begin_anew);
+		child(act);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSTOPPED(status));
-	map = look(map, &mapped);
-	changed(map, mapped, before, begin_anew);
+	open_view(&view, !act);
+	changed(&view);
 	while (changes < wanted) {
 		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		if (!WIFSTOPPED(status))
 			break;
-		/* Only at the beginning it has another size now and then. */
-		if (begin_anew)
-			map = look(map, &mapped);
-		changes += changed(map, mapped, before, begin_anew);
+		changes += changed(&view);
 	}
-	if (mapped)
-		munmap((void *)map, mapped);
+	close_view(&view);
 	if (!WIFSTOPPED(status)) {
 		assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 		return false;
@@ -422,71 +444,97 @@ static void check_extents(const struct store *store)
 }
 
 static unsigned int crash_everywhere(void (*act)(struct store *),
-				     void (*check)(struct store *, uint64_t generation))
+				     void (*check)(struct store *, const uint64_t *generations))
 {
 	unsigned int wanted = 1;
-	uint64_t generation;
+	uint64_t generations[2];
 	struct store store;
 	bool killed;
 
 	do {
-		prepare(&generation);
-		killed = kill_after(wanted, act, false);
+		prepare(generations);
+		killed = kill_after(wanted, act);
 		open_store(&store);
 		assert_true(store.found);
 		check_extents(&store);
-		check(&store, generation);
+		check(&store, generations);
 		store_close(&store);
 		wanted++;
 	} while (killed);
 	return wanted - 2;
 }
 
-/* What ann had, she has, with what she wrote. */
-static void check_kept(struct store *store, uint64_t generation)
+static void check_one(struct store *store, struct extent *extent, uint64_t generation)
 {
-	struct client *client = store_find_client(store, ann);
-	struct extent *extent;
-
-	assert_non_null(client);
-	assert_memory_equal(client->resume_key, key, sizeof(key));
-	extent = store_find_lease(client, 1);
 	assert_non_null(extent);
 	assert_int_equal(extent->generation, generation);
 	assert_int_equal(store_address(store, extent)[0], 1);
 	assert_int_equal(store_address(store, extent)[EXTENT - 1], 1);
 }
 
-static void check_lease(struct store *store, uint64_t generation)
-{
-	struct extent *extent;
-
-	check_kept(store, generation);
-	extent = store_find_lease(store_find_client(store, ann), 2);
-	if (extent)
-		assert_true(extent->generation > generation);
-	assert_true(lease(store, store_find_client(store, ann), 3)->generation >
-		    (extent ? extent->generation : generation));
-}
-
-static void check_release(struct store *store, uint64_t generation)
+/* What ann had, she has, with what she wrote. */
+static void check_kept(struct store *store, const uint64_t *generations)
 {
 	struct client *client = store_find_client(store, ann);
 
-	/* All of it or nothing: a lease that is there has what was written. */
-	if (client)
-		check_kept(store, generation);
+	assert_non_null(client);
+	assert_memory_equal(client->resume_key, key, sizeof(key));
+	check_one(store, store_find_lease(client, 1), generations[0]);
+	check_one(store, store_find_lease(client, 9), generations[1]);
 }
 
-static void check_add_client(struct store *store, uint64_t generation)
+static void check_lease(struct store *store, const uint64_t *generations)
+{
+	struct client *client = store_find_client(store, ann);
+	struct extent *extent;
+
+	check_kept(store, generations);
+	extent = store_find_lease(client, 2);
+	if (extent)
+		assert_true(extent->generation > generations[1]);
+	assert_true(lease(store, client, 3)->generation >
+		    (extent ? extent->generation : generations[1]));
+}
+
+/* All of a lease or nothing: one that is there has what was written. */
+static void check_release(struct store *store, const uint64_t *generations)
+{
+	struct client *client = store_find_client(store, ann);
+	const uint32_t numbers[2] = { 1, 9 };
+	struct extent *extent;
+	unsigned int i;
+
+	for (i = 0; client && i < 2; i++) {
+		extent = store_find_lease(client, numbers[i]);
+		if (extent)
+			check_one(store, extent, generations[i]);
+	}
+}
+
+static void check_release_one(struct store *store, const uint64_t *generations)
+{
+	check_release(store, generations);
+	check_one(store, store_find_lease(store_find_client(store, ann), 9), generations[1]);
+}
+
+static void check_add_client(struct store *store, const uint64_t *generations)
 {
 	struct client *client = store_find_client(store, bob);
 
-	check_kept(store, generation);
+	check_kept(store, generations);
 	if (!client)
 		return;
 	assert_memory_equal(client->resume_key, key, sizeof(key));
 	assert_int_equal(client->nr_leases, 1);
+}
+
+/* It is begun anew: nothing that was there before is there. */
+static void check_begin(struct store *store, const uint64_t *generations)
+{
+	(void)generations;
+	assert_int_equal(store->nr_leased, 0);
+	assert_int_equal(store->nr_clients, 0);
+	assert_true(store_epoch(store));
 }
 
 static void crash_in_lease(void **state)
@@ -499,7 +547,8 @@ static void crash_in_lease(void **state)
 static void crash_in_release(void **state)
 {
 	(void)state;
-	assert_true(crash_everywhere(do_release, check_release) >= 1);
+	/* The record, and the memory, at both ends. */
+	assert_true(crash_everywhere(do_release, check_release_one) >= 2);
 }
 
 static void crash_in_add_client(void **state)
@@ -511,58 +560,80 @@ static void crash_in_add_client(void **state)
 static void crash_in_forget_client(void **state)
 {
 	(void)state;
-	assert_true(crash_everywhere(do_forget_client, check_release) >= 3);
+	assert_true(crash_everywhere(do_forget_client, check_release) >= 5);
 }
 
 /* Half begun is begun anew, and never with what was there before. */
 static void crash_in_begin(void **state)
 {
-	struct store_config config = on_disk;
-	unsigned int wanted = 1;
-	struct dmem_error error;
-	uint64_t generation;
+	unsigned int wanted = 0;
+	uint64_t generations[2];
 	struct store store;
 	bool killed;
 
 	(void)state;
-	config.memory_bytes *= 2;
 	do {
-		prepare(&generation);
-		killed = kill_after(wanted++, NULL, true);
-		assert_int_equal(store_open(&store, &config, &error), 0);
-		assert_int_equal(store.nr_leased, 0);
+		prepare(generations);
+		killed = kill_after(++wanted, NULL);
+		open_store(&store);
 		check_extents(&store);
-		assert_true(store_epoch(&store));
+		check_begin(&store, generations);
 		store_close(&store);
 	} while (killed);
+	/* The checksum and the size, away and there again, and an epoch at least. */
 	assert_true(wanted > 5);
 }
 
-/* Whatever is in the ledger, what is believed of it is consistent. */
+/* Where a byte makes a difference: header, ann's record, those of the extents. */
+static off_t random_place(void)
+{
+	const off_t extents = HEADER + LEDGER_CLIENTS * sizeof(struct ledger_client);
+
+	switch (random() % 4) {
+	case 0:
+		return random() % sizeof(struct ledger_header);
+	case 1:
+		return HEADER + random() % sizeof(struct ledger_client);
+	default:
+		return extents + random() % (EXTENTS * sizeof(struct ledger_extent));
+	}
+}
+
+/* Whatever is in the ledger, what is believed of it is what was written to it. */
 static void random_ledgers(void **state)
 {
-	unsigned int round, i;
+	unsigned int round, i, kept = 0;
+	uint64_t generations[2];
+	struct client *client;
 	struct store store;
-	uint64_t generation;
 	uint8_t byte;
 	int fd;
 
 	(void)state;
 	srandom(5);
-	for (round = 0; round < 200; round++) {
-		prepare(&generation);
+	for (round = 0; round < 400; round++) {
+		prepare(generations);
 		fd = open(DIR "/ledger", O_RDWR);
-		for (i = 0; i < 1 + round % 20; i++) {
+		for (i = 0; i < 1 + round % 3; i++) {
 			byte = random();
-			assert_int_equal(pwrite(fd, &byte, 1, random() % ledger_size()), 1);
+			assert_int_equal(pwrite(fd, &byte, 1, random_place()), 1);
 		}
 		close(fd);
 		open_store(&store);
 		check_extents(&store);
-		if (store.nr_leased)
-			check_kept(&store, generation);
+		check_release(&store, generations);
+		client = TAILQ_FIRST(&store.clients);
+		if (client) {
+			assert_memory_equal(client->id, ann, sizeof(ann));
+			assert_memory_equal(client->resume_key, key, sizeof(key));
+			assert_int_equal(client->nr_leases, !!store_find_lease(client, 1) +
+						 !!store_find_lease(client, 9));
+		}
+		kept += store.nr_leased;
 		store_close(&store);
 	}
+	/* Not all was thrown away. */
+	assert_true(kept > 100);
 }
 
 int main(void)

@@ -5,18 +5,22 @@
 # Usage, as root in a host of tests/vm/host.sh:
 #   rxe.sh up [N]   makes N (1); prints a line for each: ADDRESS RDMA-DEVICE INTERFACE
 #   rxe.sh pair     makes two with a link between them, dmrl0 with 10.78.0.1 and dmrl1 with
-#                   10.78.0.2: what goes from one to the other passes both interfaces, so they
-#                   can be disturbed
+#                   10.78.0.2: what goes from one to the other passes both and can be disturbed
 #   rxe.sh pair-routes   routes of the pair, after one of them was down
 #   rxe.sh down     removes all of them; processes that use them must have ended: the kernel waits
 # Device I is dmrxI on dmrxI with 10.77.I.1/24, a veth: a dummy's speed is not known, which the
 # kernel says each time that it is asked.
 set -eu
 
+# A kernel that has them built in may have no modules to look in: rdma says what is missing.
+drivers() {
+	modprobe -q rdma_rxe || :
+	modprobe -q rdma_ucm || :
+}
+
 up() {
 	local i
-	modprobe rdma_rxe
-	modprobe rdma_ucm
+	drivers
 	for ((i = 0; i < ${1:-1}; i++)); do
 		ip link add "dmrx$i" type veth peer name "dmrx${i}p"
 		ip link set "dmrx$i" mtu 4200 up
@@ -35,8 +39,7 @@ pair_routes() {
 
 pair() {
 	local i
-	modprobe rdma_rxe
-	modprobe rdma_ucm
+	drivers
 	ip link add dmrl0 type veth peer name dmrl1
 	for i in 0 1; do
 		echo 1 >"/proc/sys/net/ipv4/conf/dmrl$i/accept_local"
@@ -48,6 +51,9 @@ pair() {
 	echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
 	ip rule add pref 10 iif lo to 10.78.0.2 lookup 780
 	ip rule add pref 11 iif lo to 10.78.0.1 lookup 781
+	# The CM asks for a way back from where a request has come, in nobody's name.
+	ip rule add pref 12 oif dmrl0 to 10.78.0.2 lookup 780
+	ip rule add pref 13 oif dmrl1 to 10.78.0.1 lookup 781
 	ip rule add pref 20 lookup local
 	ip rule del pref 0
 	pair_routes
@@ -57,7 +63,7 @@ unpair() {
 	local i
 	[ -e /sys/class/net/dmrl0 ] || return 0
 	ip rule add pref 0 lookup local
-	for i in 10 11 20; do ip rule del pref "$i"; done
+	for i in 10 11 12 13 20; do ip rule del pref "$i"; done
 	for i in 0 1; do rdma link del "dmrl$i"; done
 	ip link del dmrl0
 }
