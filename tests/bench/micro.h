@@ -68,6 +68,7 @@ struct vm {
 
 struct vm vm_make(const char *options, size_t pages);
 void vm_end(struct vm *vm);
+void vm_flush(struct vm *vm);
 void vm_set_limit(struct vm *vm, uint64_t pages);
 struct dmem_vm_get vm_get(struct vm *vm);
 
@@ -87,6 +88,9 @@ void bench_uffd(void);
 
 /* micro_plane.c */
 void bench_plane(const char *name, bool policy);
+
+/* micro_scaling.c */
+void bench_scaling(const char *name);
 
 /* micro_stages.c */
 void bench_stages(void);
