@@ -44,9 +44,14 @@ __asm__(".pushsection .rodata\n"
 extern const char scaling_code[];
 extern const char scaling_code_end[];
 
-/* One that touches pages on a CPU of its own. */
+/*
+ * One that touches pages on a CPU of its own. It stays for all rounds: a vCPU that another thread
+ * runs than before waits for a grace period first.
+ */
 struct worker {
 	int cpu;
+	pthread_t thread;
+	bool asked, ended;
 	struct vmm_vcpu vcpu;
 	void (*touch)(struct worker *worker);
 	uint64_t start_ns, end_ns;
@@ -55,7 +60,7 @@ struct worker {
 static struct vm vm;
 static struct vmm machine;
 static struct worker workers[CPUS];
-static pthread_barrier_t begin;
+static pthread_barrier_t begin, end;
 
 static void check(int err, const char *what)
 {
@@ -94,34 +99,56 @@ static void *work(void *arg)
 	CPU_ZERO(&set);
 	CPU_SET(worker->cpu, &set);
 	check(-pthread_setaffinity_np(pthread_self(), sizeof(set), &set), "affinity");
-	pthread_barrier_wait(&begin);
-	worker->start_ns = clock_ns();
-	worker->touch(worker);
-	worker->end_ns = clock_ns();
-	return NULL;
+	for (;;) {
+		pthread_barrier_wait(&begin);
+		if (worker->ended)
+			return NULL;
+		worker->start_ns = clock_ns();
+		if (worker->asked)
+			worker->touch(worker);
+		worker->end_ns = clock_ns();
+		pthread_barrier_wait(&end);
+	}
 }
 
-/* Faults per second of the workers from @first on, all of whose pages are remote before. */
-static double run_workers(unsigned int first, unsigned int nr)
+/* Faults per second of the workers asked, all of whose pages are remote before. */
+static double run_workers(bool first, bool second)
 {
-	uint64_t start = UINT64_MAX, end = 0, fetched;
-	pthread_t threads[CPUS];
+	uint64_t start = UINT64_MAX, stop = 0, fetched, pages = (first + second) * SHARE_PAGES;
 
 	vm_flush(&vm);
 	fetched = vm_get(&vm).fetched_pages;
-	check(-pthread_barrier_init(&begin, NULL, nr), "barrier");
-	for (unsigned int i = 0; i < nr; i++)
-		check(-pthread_create(&threads[i], NULL, work, &workers[first + i]), "thread");
-	for (unsigned int i = 0; i < nr; i++) {
-		struct worker *worker = &workers[first + i];
+	workers[0].asked = first;
+	workers[1].asked = second;
+	pthread_barrier_wait(&begin);
+	pthread_barrier_wait(&end);
+	for (int cpu = 0; cpu < CPUS; cpu++) {
+		struct worker *worker = &workers[cpu];
 
-		pthread_join(threads[i], NULL);
+		if (!worker->asked)
+			continue;
 		start = worker->start_ns < start ? worker->start_ns : start;
-		end = worker->end_ns > end ? worker->end_ns : end;
+		stop = worker->end_ns > stop ? worker->end_ns : stop;
 	}
-	pthread_barrier_destroy(&begin);
-	must_have_counted("pages fetched", fetched, vm_get(&vm).fetched_pages, nr * SHARE_PAGES);
-	return nr * SHARE_PAGES * 1e9 / (end - start);
+	must_have_counted("pages fetched", fetched, vm_get(&vm).fetched_pages, pages);
+	return pages * 1e9 / (stop - start);
+}
+
+static void start_workers(void)
+{
+	check(-pthread_barrier_init(&begin, NULL, CPUS + 1), "barrier");
+	check(-pthread_barrier_init(&end, NULL, CPUS + 1), "barrier");
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		check(-pthread_create(&workers[cpu].thread, NULL, work, &workers[cpu]), "thread");
+}
+
+static void stop_workers(void)
+{
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		workers[cpu].ended = true;
+	pthread_barrier_wait(&begin);
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		pthread_join(workers[cpu].thread, NULL);
 }
 
 /* One alone is each of the CPUs in turn: they need not be alike. */
@@ -130,7 +157,8 @@ static void measure(const char *name)
 	double one[ROUNDS], both[ROUNDS], ratios[ROUNDS];
 
 	for (int round = -WARM_UPS; round < ROUNDS; round++) {
-		double alone = run_workers(round & 1, 1), together = run_workers(0, CPUS);
+		double alone = run_workers(!(round & 1), round & 1);
+		double together = run_workers(true, true);
 
 		if (round < 0)
 			continue;
@@ -177,7 +205,9 @@ void bench_scaling(const char *name)
 		};
 	if (vcpus)
 		guest_create();
+	start_workers();
 	measure(name);
+	stop_workers();
 	if (vcpus)
 		guest_destroy();
 	vm_end(&vm);
