@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What `make bench` runs: micro.sh and macro.sh, then the report. Everything is built already.
-# Takes BENCH (micro, macro, or names of cases, workloads and configurations; empty is all), SCALE
-# (of the macro part) and REAL=1 (this host itself, in wall clock time) from the environment.
+# What `make bench` runs: micro.sh, macro.sh and a host with two CPUs for the part scaling, then the
+# report. Everything is built already.
+# Takes BENCH (micro, scaling, macro, or names of cases, workloads and configurations; empty is
+# all), SCALE (of the macro part) and REAL=1 (this host itself, in wall clock time) from the
+# environment.
 # Each part's output becomes a file in out/bench/runs/, dated; the report is made of all of them.
 # Exit status 0 only if every part went well and the report found nothing to object to.
 set -uo pipefail
@@ -11,7 +13,7 @@ cd "$top" || exit 1
 out=out/bench
 scale=${SCALE:-1} real=${REAL:-}
 failed=0
-micro='' macro='' micro_parts=() workloads=() configs=()
+micro='' macro='' scaling='' micro_parts=() workloads=() configs=()
 
 # All that the macro part runs, in the order it needs.
 all_configs=(footprint local static-{0,2,4,6,9}@50 auto@50 swap-{0,3}@50 uffd@50
@@ -32,6 +34,7 @@ choose() {
 	case $1 in
 	micro) micro=all ;;
 	macro) macro=all ;;
+	scaling) scaling=all ;;
 	host | kvm | orders | plane | stages | swap | nvme | uffd) add_once micro_parts "$1" ;;
 	*dmem-remote-read-histograms* | dmem-remote-read-policy) add_once micro_parts plane ;;
 	kvm-*) add_once micro_parts kvm ;;
@@ -53,7 +56,7 @@ choose() {
 # Sets what to run. A part named with names of its own runs those alone.
 choose_all() {
 	local name wanted
-	for name in ${BENCH:-micro macro}; do
+	for name in ${BENCH:-micro scaling macro}; do
 		choose "$name"
 	done
 	# Comparing needs the floor and the baseline, of the same code: they run with whatever does.
@@ -132,6 +135,19 @@ measure_micro() {
 	fi
 }
 
+# Without -icount, which has one CPU. What it says on the way goes to the terminal as it comes.
+measure_scaling() {
+	local status=0
+	if [ -n "$real" ]; then
+		run_here tests/bench/micro-inside.sh scaling | tee "$out/scaling.log" || status=$?
+	else
+		tests/vm/host.sh --cpus 2 --timeout 600 --log "$out/scaling.console.log" -- \
+			tests/bench/micro-inside.sh scaling | tee "$out/scaling.log" || status=$?
+	fi
+	grep -a '^{"scaling"' "$out/scaling.log" >"$out/scaling.jsonl"
+	return "$status"
+}
+
 # macro.sh leaves its results beside its logs.
 emulated_macro() {
 	local status=0
@@ -152,7 +168,7 @@ measure_macro() {
 	fi
 }
 
-# What results have to share to stand in one table, and where they are from.
+# conditions PART: what results have to share to stand in one table, and where they are from.
 conditions() {
 	local kernel
 	if [ -n "$real" ]; then
@@ -162,7 +178,7 @@ conditions() {
 	else
 		kernel=${DMEM_KERNEL:-$(tools/kver.sh)}
 		echo "kernel=${kernel##*/}"
-		echo "clock=instructions"
+		[ "$1" = scaling ] && echo "clock=wall" || echo "clock=instructions"
 		echo "cpu=emulated"
 	fi
 	echo "scale=$scale"
@@ -181,7 +197,7 @@ measure() {
 	"measure_$part" || status=$?
 	echo "bench: $part took $((SECONDS - started)) s"
 	[ "$status" -eq 0 ] || echo "bench: $part FAILED with status $status" >&2
-	mapfile -t told < <(conditions)
+	mapfile -t told < <(conditions "$part")
 	if ! out/bench-report store "$run" "$out/$part.jsonl" "part=$part" "date=$date" \
 		"names=$names" "wall_seconds=$((SECONDS - started))" "status=$status" "${told[@]}"; then
 		echo "bench: $part: its output ($out/$part.jsonl) is not taken in" >&2
@@ -208,6 +224,7 @@ choose_all
 [ -z "$real" ] || check_real
 mkdir -p "$out/runs"
 [ -z "$micro" ] || measure micro "$micro" "${micro_parts[*]}"
+[ -z "$scaling" ] || measure scaling "$scaling" ''
 [ -z "$macro" ] || measure macro "$macro" "${workloads[*]}${workloads:+ }${configs[*]}"
 report
 echo "bench: $SECONDS s; out/bench.json, out/bench.md, plots in $out/"

@@ -91,6 +91,7 @@ static void bench_guest(void)
 static const char usage[] =
 	"usage: micro host | kvm | orders | uffd | stages\n"
 	"       micro plane NAME PROGRAM...   (those attached)\n"
+	"       micro scaling vcpus | threads\n"
 	"       micro swap DEVICE NAME PAGE_CLUSTER [PACKET_COUNTER MEMORY_RECLAIM]\n";
 
 int main(int argc, char **argv)
@@ -111,7 +112,10 @@ int main(int argc, char **argv)
 			parts[i].run();
 			return 0;
 		}
-	if (argc > 3 && !strcmp(part, "plane")) {
+	if (argc == 3 && !strcmp(part, "scaling") &&
+	    (!strcmp(argv[2], "vcpus") || !strcmp(argv[2], "threads"))) {
+		bench_scaling(argv[2]);
+	} else if (argc > 3 && !strcmp(part, "plane")) {
 		bench_plane(argv[2], argv + 3);
 	} else if ((argc == 5 || argc == 7) && !strcmp(part, "swap")) {
 		bench_swap(argv[2], argv[3], argv[4], argc == 7 ? argv[5] : NULL,

@@ -49,6 +49,7 @@ extern struct stamp stamps[MAX_STAMPS];
 void calibrate_clock(void);
 void measure_toucher(struct toucher *toucher, char *mapped);
 uint64_t clock_ns(void);
+void end_stamp(struct stamp *stamp);
 double median(double *samples, size_t nr);
 void touch_here(char *map, size_t step_pages, size_t nr, bool write, struct stamp *to);
 double median_access(const struct toucher *toucher, size_t nr);
@@ -68,6 +69,7 @@ struct vm {
 
 struct vm vm_make(const char *options, size_t pages);
 void vm_end(struct vm *vm);
+void vm_flush(struct vm *vm);
 void vm_set_limit(struct vm *vm, uint64_t pages);
 struct dmem_vm_get vm_get(struct vm *vm);
 
@@ -87,6 +89,9 @@ void bench_uffd(void);
 
 /* micro_plane.c */
 void bench_plane(const char *name, char **programs);
+
+/* micro_scaling.c */
+void bench_scaling(const char *name);
 
 /* micro_stages.c */
 void bench_stages(void);

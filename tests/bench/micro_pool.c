@@ -22,7 +22,8 @@ static void vm_ioctl(int fd, unsigned long request, void *arg, const char *what)
 		die("%s: %s", what, strerror(errno));
 }
 
-static void vm_flush(struct vm *vm)
+/* All of it becomes remote. */
+void vm_flush(struct vm *vm)
 {
 	struct dmem_vm_flush flush = { .size = sizeof(flush), .version = DMEM_ABI_VERSION };
 

@@ -19,7 +19,7 @@
 struct bench_run {
 	char *file;
 	struct json_object *head;	/* everything that the run said of itself */
-	const char *part;		/* "micro" or "macro" */
+	const char *part;		/* "micro", "macro" or "scaling" */
 	const char *date;		/* of its start, UTC, ISO 8601 */
 	const char *names;		/* what was asked for; "" is everything */
 	bool failed;			/* the part did not end well */
@@ -50,12 +50,21 @@ struct bench_macro {
 	bool rejected;
 };
 
+/* How many more faults two are answered than one. */
+struct bench_scaling {
+	struct json_object *line;
+	const char *name;		/* of what there are two: "vcpus", "threads" */
+	double ratio, one_per_s, two_per_s;
+	size_t run;
+};
+
 struct bench {
 	struct bench_run *runs;
 	struct bench_micro *micro;
 	struct bench_macro *macro;
+	struct bench_scaling *scaling;
 	char **problems;		/* each makes the report fail */
-	size_t nr_runs, nr_micro, nr_macro, nr_problems;
+	size_t nr_runs, nr_micro, nr_macro, nr_scaling, nr_problems;
 };
 
 /* report_suite.c */
@@ -74,6 +83,10 @@ extern const size_t bench_nr_targets;
 /* The suite as it is meant to be; what else was measured is reported after it. */
 extern const char *const bench_cases[], *const bench_workloads[], *const bench_policies[];
 extern const size_t bench_nr_cases, bench_nr_workloads, bench_nr_policies;
+/* Of what two should be answered at least BENCH_SCALING_LEAST times the faults of one. */
+#define BENCH_SCALING_LEAST	1.8
+extern const char *const bench_scalings[];
+extern const size_t bench_nr_scalings;
 extern const unsigned int bench_orders[];
 extern const size_t bench_nr_orders;
 
@@ -135,7 +148,7 @@ void bench_read_run(struct bench *bench, FILE *in, const char *name);
 /**
  * bench_check_lines - whether a part's output can be read
  * @bench: takes the problems
- * @part: "micro" or "macro"
+ * @part: "micro", "macro" or "scaling"
  * @in: one line a result
  * @name: of the file, for messages
  *
@@ -156,6 +169,9 @@ void bench_compute(struct bench *bench);
 
 /** bench_find_micro - the case of that name, or NULL */
 const struct bench_micro *bench_find_micro(const struct bench *bench, const char *name);
+
+/** bench_find_scaling - that of that name, or NULL */
+const struct bench_scaling *bench_find_scaling(const struct bench *bench, const char *name);
 
 /** bench_find_macro - that cell, rejected or not, or NULL */
 const struct bench_macro *bench_find_macro(const struct bench *bench, const char *workload,

@@ -20,6 +20,14 @@ const struct bench_micro *bench_find_micro(const struct bench *bench, const char
 	return NULL;
 }
 
+const struct bench_scaling *bench_find_scaling(const struct bench *bench, const char *name)
+{
+	for (size_t i = 0; i < bench->nr_scaling; i++)
+		if (!strcmp(bench->scaling[i].name, name))
+			return &bench->scaling[i];
+	return NULL;
+}
+
 const struct bench_macro *bench_find_macro(const struct bench *bench, const char *workload,
 					   const char *policy, int direct_pct)
 {
@@ -111,10 +119,43 @@ static bool macro_stands(struct bench *bench, size_t i)
 	return true;
 }
 
+static bool scaling_stands(struct bench *bench, size_t i)
+{
+	const struct bench_scaling *scaling = &bench->scaling[i];
+
+	if (bench->runs[scaling->run].set_aside)
+		return false;
+	for (size_t j = i + 1; j < bench->nr_scaling; j++) {
+		if (strcmp(scaling->name, bench->scaling[j].name))
+			continue;
+		if (scaling->run == bench->scaling[j].run)
+			bench_problem(bench, "%s: scaling of %s: measured twice in one run",
+				      bench->runs[scaling->run].file, scaling->name);
+		return false;
+	}
+	return true;
+}
+
+static void drop_replaced_scaling(struct bench *bench)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < bench->nr_scaling; i++) {
+		if (!scaling_stands(bench, i)) {
+			json_object_put(bench->scaling[i].line);
+			continue;
+		}
+		bench->runs[bench->scaling[i].run].used++;
+		bench->scaling[kept++] = bench->scaling[i];
+	}
+	bench->nr_scaling = kept;
+}
+
 static void drop_replaced(struct bench *bench)
 {
 	size_t i, kept = 0;
 
+	drop_replaced_scaling(bench);
 	for (i = 0; i < bench->nr_micro; i++) {
 		if (!micro_stands(bench, i)) {
 			json_object_put(bench->micro[i].line);

@@ -95,6 +95,24 @@ static struct json_object *micro_json(const struct bench *bench)
 	return cases;
 }
 
+static struct json_object *scaling_json(const struct bench *bench)
+{
+	static const char *const known[] = { "scaling", NULL };
+	struct json_object *all = json_object_new_object();
+
+	for (size_t i = 0; i < bench->nr_scaling; i++) {
+		const struct bench_scaling *scaling = &bench->scaling[i];
+		struct json_object *of = copy_without(scaling->line, known);
+
+		put_number(of, "ratio", scaling->ratio);
+		put_number(of, "target", BENCH_SCALING_LEAST);
+		put_bool(of, "met", scaling->ratio >= BENCH_SCALING_LEAST);
+		put_count(of, "run", scaling->run + 1);
+		json_object_object_add(all, scaling->name, of);
+	}
+	return all;
+}
+
 static struct json_object *macro_json(const struct bench *bench)
 {
 	static const char *const known[] = { "workload", "policy", "direct_pct", NULL };
@@ -202,6 +220,7 @@ int bench_write_json(const struct bench *bench, const char *path)
 	json_object_object_add(all, "runs", runs_json(bench));
 	json_object_object_add(all, "targets", targets_json(bench));
 	json_object_object_add(all, "micro", micro_json(bench));
+	json_object_object_add(all, "scaling", scaling_json(bench));
 	json_object_object_add(all, "macro", macro_json(bench));
 	for (i = 0; i < nr; i++) {
 		put_means(bench, get_object(all, "means"), shares[i]);

@@ -50,19 +50,24 @@ static const char *run_mark(const struct bench *bench, const char *part, size_t 
 static bool write_measured(const struct bench *bench, FILE *out, const char *part)
 {
 	int latest = latest_run(bench, part);
+	const struct bench_run *run;
+	bool wall;
 
 	if (latest < 0) {
 		fprintf(out, "Not measured.\n\n");
 		return false;
 	}
-	fprintf(out, "Measured %s (run %d)", bench->runs[latest].date, latest + 1);
+	run = &bench->runs[latest];
+	wall = !strcmp(head_text(run, "clock"), "wall");
+	fprintf(out, "Measured %s (run %d)", run->date, latest + 1);
 	for (int i = 0; i < latest; i++)
 		if (bench->runs[i].used && !strcmp(bench->runs[i].part, part))
 			fprintf(out, "; marked [%d]: %s", i + 1, bench->runs[i].date);
-	fprintf(out, ".%s%s\n\n",
-		strcmp(head_text(&bench->runs[latest], "clock"), "wall") ? "" :
-		" In wall clock time, on a host that is not emulated.",
-		bench->runs[latest].failed ? " **The run failed: these are no results.**" : "");
+	fprintf(out, ".%s%s%s\n\n",
+		wall ? " In wall clock time." : "",
+		wall && strcmp(head_text(run, "cpu"), "emulated") ?
+		" On a host that is not emulated." : "",
+		run->failed ? " **The run failed: these are no results.**" : "");
 	return true;
 }
 
@@ -273,6 +278,35 @@ static void write_stages(const struct bench *bench, FILE *out, int level)
 	bench_print_table(&table, out);
 }
 
+static void write_scaling(const struct bench *bench, FILE *out, int level)
+{
+	struct bench_table table = { .columns = 6 };
+
+	heading(out, level, "Scaling: faults of two against faults of one");
+	if (!write_measured(bench, out, "scaling"))
+		return;
+	bench_cell(&table, "two");
+	bench_cell(&table, "one, faults/s");
+	bench_cell(&table, "two, faults/s");
+	bench_cell(&table, "ratio");
+	bench_cell(&table, "target");
+	bench_cell(&table, "met");
+	for (size_t i = 0; i < bench_nr_scalings; i++) {
+		const struct bench_scaling *scaling = bench_find_scaling(bench, bench_scalings[i]);
+
+		if (!scaling)
+			continue;
+		bench_cell(&table, "%s%s", scaling->name,
+			   run_mark(bench, "scaling", scaling->run));
+		bench_cell(&table, "%.0f", scaling->one_per_s);
+		bench_cell(&table, "%.0f", scaling->two_per_s);
+		bench_cell(&table, "%.2f", scaling->ratio);
+		bench_cell(&table, ">= %g", BENCH_SCALING_LEAST);
+		bench_cell(&table, "%s", scaling->ratio >= BENCH_SCALING_LEAST ? "yes" : "NO");
+	}
+	bench_print_table(&table, out);
+}
+
 static void macro_cell(const struct bench *bench, struct bench_table *table,
 		       const struct bench_macro *macro)
 {
@@ -420,5 +454,6 @@ void bench_write_markdown(const struct bench *bench, FILE *out, int level)
 	write_micro(bench, out, level);
 	write_orders(bench, out, level);
 	write_stages(bench, out, level);
+	write_scaling(bench, out, level);
 	write_macro(bench, out, level);
 }

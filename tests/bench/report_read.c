@@ -145,12 +145,27 @@ static bool parse_macro(struct json_object *line, struct bench_macro *macro, cha
 	return true;
 }
 
+static bool parse_scaling(struct json_object *line, struct bench_scaling *scaling, char *why,
+			  size_t len)
+{
+	scaling->name = get_text(line, "scaling");
+	if (!scaling->name) {
+		snprintf(why, len, "it does not name what scales");
+		return false;
+	}
+	return get_numbers(line, (struct number_key[]) {
+			{ "ratio", 1e-3, &scaling->ratio },
+			{ "one_per_s", 1e-3, &scaling->one_per_s },
+			{ "two_per_s", 1e-3, &scaling->two_per_s } }, 3, why, len);
+}
+
 /* Takes @line over where it is good. */
 static bool add_result(struct bench *bench, const char *part, struct json_object *line,
 		       const char *name, size_t number, char *why, size_t len)
 {
 	struct bench_micro micro = { .line = line };
 	struct bench_macro macro = { .line = line };
+	struct bench_scaling scaling = { .line = line };
 
 	if (!strcmp(part, "micro")) {
 		if (!parse_micro(line, &micro, why, len))
@@ -158,6 +173,14 @@ static bool add_result(struct bench *bench, const char *part, struct json_object
 		micro.run = bench->nr_runs - 1;
 		bench->micro = bench_grow(bench->micro, &bench->nr_micro, sizeof(micro));
 		bench->micro[bench->nr_micro - 1] = micro;
+		return true;
+	}
+	if (!strcmp(part, "scaling")) {
+		if (!parse_scaling(line, &scaling, why, len))
+			return false;
+		scaling.run = bench->nr_runs - 1;
+		bench->scaling = bench_grow(bench->scaling, &bench->nr_scaling, sizeof(scaling));
+		bench->scaling[bench->nr_scaling - 1] = scaling;
 		return true;
 	}
 	if (!parse_macro(line, &macro, why, len))
@@ -220,7 +243,8 @@ static bool read_head(struct bench_run *run, const char *text, char *why, size_t
 	run->date = get_text(head, "date");
 	run->names = get_text(head, "names") ?: "";
 	run->failed = json_object_get_int(json_object_object_get(head, "status"));
-	if (run->part && run->date && (!strcmp(run->part, "micro") || !strcmp(run->part, "macro")))
+	if (run->part && run->date && (!strcmp(run->part, "micro") || !strcmp(run->part, "macro") ||
+				       !strcmp(run->part, "scaling")))
 		return true;
 	snprintf(why, len, "it does not say of what run the results are");
 	return false;
@@ -260,6 +284,8 @@ void bench_free(struct bench *bench)
 	}
 	for (i = 0; i < bench->nr_micro; i++)
 		json_object_put(bench->micro[i].line);
+	for (i = 0; i < bench->nr_scaling; i++)
+		json_object_put(bench->scaling[i].line);
 	for (i = 0; i < bench->nr_macro; i++) {
 		json_object_put(bench->macro[i].line);
 		free(bench->macro[i].where);
@@ -269,6 +295,7 @@ void bench_free(struct bench *bench)
 	free(bench->runs);
 	free(bench->micro);
 	free(bench->macro);
+	free(bench->scaling);
 	free(bench->problems);
 	*bench = (struct bench) {};
 }

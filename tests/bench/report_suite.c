@@ -35,6 +35,9 @@ const char *const bench_cases[] = {
 };
 const size_t bench_nr_cases = BENCH_COUNT(bench_cases);
 
+const char *const bench_scalings[] = { "vcpus", "threads" };
+const size_t bench_nr_scalings = BENCH_COUNT(bench_scalings);
+
 const unsigned int bench_orders[] = { 0, 2, 4, 6, 9 };
 const size_t bench_nr_orders = BENCH_COUNT(bench_orders);
 

@@ -37,6 +37,12 @@
 #define CUT(workload, policy, ns) \
 	CELL(workload, policy, 50, ns, 500000, 500000, 7, "c0ffee\", \"cut\": true, \"x\": \"")
 
+#define SCALING_RUN \
+	"{\"run\": {\"part\": \"scaling\", \"date\": \"2026-01-01T00:00:00Z\"}}\n"
+#define SCALING(name, ratio) \
+	"{\"scaling\": \"" name "\", \"ratio\": " #ratio \
+	", \"one_per_s\": 100, \"two_per_s\": 190}\n"
+
 static void read_run(struct bench *bench, const char *text, const char *name)
 {
 	FILE *in = fmemopen((char *)text, strlen(text), "r");
@@ -334,6 +340,26 @@ static void test_lists_in_order(void **state)
 	bench_free(&bench);
 }
 
+static void test_scaling(void **state)
+{
+	struct bench bench = {};
+
+	(void)state;
+	read_run(&bench, SCALING_RUN SCALING("vcpus", 1.7) SCALING("threads", 1.9), "first");
+	read_run(&bench, SCALING_RUN SCALING("vcpus", 1.95), "second");
+	bench_compute(&bench);
+	assert_clean(&bench);
+	assert_near(bench_find_scaling(&bench, "vcpus")->ratio, 1.95);
+	assert_near(bench_find_scaling(&bench, "threads")->ratio, 1.9);
+	assert_null(bench_find_scaling(&bench, "nodes"));
+	assert_int_equal(bench.runs[0].used, 1);
+	bench_free(&bench);
+	assert_refused(SCALING_RUN SCALING("vcpus", 0), "run:2: ", "ratio is too small");
+	assert_refused(SCALING_RUN "{\"ratio\": 1.9}\n", "run:2: ", "does not name");
+	assert_refused(SCALING_RUN SCALING("vcpus", 1) SCALING("vcpus", 2), "run: ",
+		       "measured twice in one run");
+}
+
 static void test_check_counts_results(void **state)
 {
 	static char text[] = CASE("anon-first-touch", 1) "nonsense\n" CASE("uffd", 1);
@@ -362,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_old_baseline_is_marked),
 		cmocka_unit_test(test_other_conditions_are_set_aside),
 		cmocka_unit_test(test_lists_in_order),
+		cmocka_unit_test(test_scaling),
 		cmocka_unit_test(test_check_counts_results),
 	};
 
