@@ -176,10 +176,11 @@ struct dmem_io_part {
 struct dmem_io {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
-	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next three */
+	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next four */
 	atomic_t nr_parts;
 	u64 due_ns;
 	u32 writes;
+	bool refill;
 	bool out;				/* a write */
 	u64 start_ns;				/* 0: nobody asked how long it takes */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
