@@ -190,10 +190,11 @@ struct dmem_io_part {
 struct dmem_io {
 	struct dmem_vm *vm;
 	struct dmem_region *region;
-	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next three */
+	struct dmem_io_part part[DMEM_COPIES_MAX];	/* transport's, with the next four */
 	atomic_t nr_parts;
 	u64 due_ns;
 	u32 writes;
+	bool refill;
 	bool out;				/* a write */
 	u64 start;				/* dmem_time_now(); 0: nobody asks how long */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */

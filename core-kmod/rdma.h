@@ -255,6 +255,7 @@ bool dmem_rdma_conn_queue(struct dmem_rdma_conn *conn, struct dmem_io_part *part
 u64 dmem_rdma_conn_oldest(struct dmem_rdma_conn *conn);
 
 /* rdma_io.c */
+int dmem_rdma_read_io(struct dmem_io *io);
 int dmem_rdma_read(struct dmem_io *io);
 int dmem_rdma_write(struct dmem_io *io);
 void dmem_rdma_settle(struct dmem_io_part *part);

@@ -48,7 +48,11 @@ static int dmem_rdma_park(struct dmem_rdma_donor *donor, struct dmem_io_part *pa
 	return err;
 }
 
-static int dmem_rdma_send_read(struct dmem_io_part *part)
+/*
+ * 0: the part is on its way or parked. An errno: it is neither. What nobody waits for yet is not
+ * begun while a donor is not well; a refill is never parked.
+ */
+static int dmem_rdma_send_read(struct dmem_io_part *part, bool first)
 {
 	struct dmem_io *io = part->io;
 	struct dmem_rdma_extent *extent;
@@ -59,10 +63,12 @@ static int dmem_rdma_send_read(struct dmem_io_part *part)
 		if (err)
 			return err;
 		extent = part->place;
-		if (io->prefetch && !dmem_rdma_is_up(extent->donor))
+		if (first && io->prefetch && !dmem_rdma_is_up(extent->donor))
 			return -EBUSY;
 		if (dmem_rdma_conn_queue(dmem_rdma_conn(extent->donor, io), part))
 			return 0;
+		if (io->refill)
+			return -EHOSTDOWN;
 		err = dmem_rdma_park(extent->donor, part);
 	} while (err == -EAGAIN);
 	return err;
@@ -172,23 +178,30 @@ void dmem_rdma_settle(struct dmem_io_part *part)
 		dmem_rdma_measure(part);
 	err = dmem_rdma_pages_verify(part);
 	if (err == -EAGAIN)
-		err = dmem_rdma_send_read(part) ?: -EINPROGRESS;
+		err = dmem_rdma_send_read(part, false) ?: -EINPROGRESS;
 	if (err != -EINPROGRESS)
 		dmem_rdma_finish(part, err ? dmem_rdma_read_error(part->io, err) : 0);
 }
 
-int dmem_rdma_read(struct dmem_io *io)
+/* A read of the core's, or of a refill, which says so in io->refill. */
+int dmem_rdma_read_io(struct dmem_io *io)
 {
 	struct dmem_io_part *part = &io->part[0];
 	int err;
 
 	part->io = io;
 	io->due_ns = ktime_get_ns() + dmem_rdma_timeout_ns(dmem_rdma_of(io->vm));
-	err = dmem_rdma_send_read(part);
+	err = dmem_rdma_send_read(part, true);
 	if (err != -ENODATA || io->nr_pages > 1)
 		return err;
 	dmem_rdma_finish(part, err);
 	return 0;
+}
+
+int dmem_rdma_read(struct dmem_io *io)
+{
+	io->refill = false;
+	return dmem_rdma_read_io(io);
 }
 
 int dmem_rdma_write(struct dmem_io *io)
@@ -242,12 +255,12 @@ void dmem_rdma_resend(struct list_head *parts)
 
 	while ((part = list_first_entry_or_null(parts, struct dmem_io_part, queue))) {
 		list_del(&part->queue);
-		if (part->io->out && part->io->prefetch)
+		if (part->io->refill)
 			err = -EHOSTDOWN;
 		else if (part->io->out)
 			err = dmem_rdma_send_write(part);
 		else
-			err = dmem_rdma_send_read(part);
+			err = dmem_rdma_send_read(part, false);
 		if (err && !part->io->out)
 			err = dmem_rdma_read_error(part->io, err);
 		if (err)

@@ -67,6 +67,7 @@ static struct dmem_io *dmem_rdma_refill_alloc(void)
 	io->nr_pages = 1;
 	/* Nobody waits for it: never parked, never sent again. */
 	io->prefetch = true;
+	io->refill = true;
 	io->done = dmem_rdma_refill_done;
 	io->pages[0].page = alloc_page(GFP_KERNEL);
 	if (io->pages[0].page)
@@ -92,7 +93,7 @@ static int dmem_rdma_refill_read(struct dmem_rdma *rdma, struct dmem_io *io)
 
 	reinit_completion(&rdma->refill_done);
 	io->out = false;
-	err = dmem_rdma_read(io);
+	err = dmem_rdma_read_io(io);
 	if (err)
 		return err;
 	wait_for_completion(&rdma->refill_done);

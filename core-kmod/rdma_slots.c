@@ -352,7 +352,7 @@ void dmem_rdma_write_end(struct dmem_io_part *part, bool written)
 
 	spin_lock_bh(&remote->lock);
 	/* A refill's page that has been written or discarded since it was read is old. */
-	if (io->prefetch && io->writes != remote->writes)
+	if (io->refill && io->writes != remote->writes)
 		written = false;
 	for (i = 0; i < io->nr_pages && written; i++) {
 		__set_bit(io->pages[i].index, copy->held);
