@@ -236,7 +236,7 @@ int dmem_rdma_link_connect(struct dmem_rdma_link *link, const struct dmem_wire_c
 	/* All but the proof is the request's. */
 	if (!memcmp(&link->reply, cm, offsetof(struct dmem_wire_cm, proof)))
 		return 0;
-	dmem_rdma_break(link->donor, "the donor has accepted another connection than was asked for");
+	dmem_rdma_break(link->donor, "the donor has accepted another connection");
 	return -EPROTO;
 }
 

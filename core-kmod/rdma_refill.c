@@ -179,7 +179,7 @@ void dmem_rdma_refill_work(struct work_struct *work)
 	}
 	if (!again && rdma->nr_refilled) {
 		pr_notice_ratelimited("%s: pages have both copies again: %lu were refilled\n",
-			  rdma->pool->donors[0], rdma->nr_refilled);
+				      rdma->pool->donors[0], rdma->nr_refilled);
 		rdma->nr_refilled = 0;
 	}
 	spin_lock_bh(&rdma->thin_lock);
