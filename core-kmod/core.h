@@ -10,7 +10,6 @@
 #define DMEM_CORE_H
 
 #include <linux/fs.h>
-#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -79,8 +78,6 @@ struct dmem_region {
 	struct list_head lru;			/* with list and gone_at: vm->lru_lock */
 	u32 gone_at;				/* vm->nr_gone when its last page went; 0: never */
 	wait_queue_head_t wait;			/* for a page of it to leave FETCHING or INFLIGHT */
-	struct llist_node prefetch_node;	/* in a CPU's dmem_prefetch */
-	u32 prefetch_block;			/* prefetch.c's, atomic; 0: it is in none */
 	u64 *words;				/* DMEM_REGION_PAGES of them */
 	void *remote;				/* transport's: what the donor holds of it */
 };
@@ -95,7 +92,6 @@ enum dmem_stat {
 	DMEM_STAT_PREFETCHED_PAGES,
 	DMEM_STAT_PREFETCHED_USED,
 	DMEM_STAT_PREFETCHED_UNUSED,
-	DMEM_STAT_PREFETCH_DROPS,
 	DMEM_STAT_EVICTED_PAGES,
 	DMEM_STAT_EVICTIONS,
 	DMEM_STAT_WRITEBACK_PAGES,
@@ -113,13 +109,6 @@ enum dmem_stat {
 	DMEM_STATS = DMEM_STAT_FETCHES + DMEM_ORDERS,
 };
 
-/* Regions that faults on one CPU want more of, for a worker. */
-struct dmem_prefetch {
-	struct llist_head regions;		/* newest first */
-	atomic_t nr;
-	struct work_struct work;
-};
-
 struct dmem_vm_cpu {
 	s64 stat[DMEM_STATS];
 	struct dmem_io *io;			/* for the next fetch of one page, or NULL */
@@ -127,7 +116,6 @@ struct dmem_vm_cpu {
 	unsigned int spin_skips;		/* faults that did not even try */
 	unsigned int nr_stock;			/* with stock: preemption off */
 	struct page *stock[DMEM_STOCK_PAGES];	/* charged, for the next faults here */
-	struct dmem_prefetch prefetch;
 };
 
 /* Evicted pages of one node, free, not charged. */
@@ -384,16 +372,9 @@ vm_fault_t dmem_fault(struct vm_fault *vmf);
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
 		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns);
 u64 dmem_fetch_clock(void);
-bool dmem_fetch_range(struct dmem_region *region, unsigned int first, unsigned int end,
-		      unsigned int order);
+void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
 void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
-
-/* prefetch.c */
-extern struct workqueue_struct *dmem_prefetch_wq;
-void dmem_prefetch_init(struct dmem_vm *vm);
-void dmem_prefetch_block(struct dmem_region *region, unsigned int index, unsigned int order);
-void dmem_prefetch_drop_all(struct dmem_vm *vm);
 
 /* evict.c */
 void dmem_evict_kick(struct dmem_vm *vm);

@@ -561,8 +561,6 @@ int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush)
 	unsigned int flags;
 	long nr = 0;
 
-	/* What faults asked for before would come back in after it. */
-	dmem_prefetch_drop_all(vm);
 	if (dmem_evict_begin(vm, &flags))
 		return -EINTR;
 	while (dmem_deactivate_oldest(vm) && !signal_pending(current))

@@ -315,7 +315,7 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 	if (ret < 0)
 		return VM_FAULT_SIGBUS;
 	if (order)
-		dmem_prefetch_block(region, index, order);
+		dmem_fetch_rest(region, index, order);
 	if (!ret)
 		return DMEM_FAULT_AGAIN;
 	access->vmf->page = page;

@@ -260,7 +260,7 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
  * @region: not locked
  * @index: the faulting page, FETCHING and DEMANDED
  * @page: what its word holds
- * @order: of the block around it; the rest is for dmem_prefetch_block()
+ * @order: of the block around it; the rest is for dmem_fetch_rest()
  * @ident: the region's; as it is now, when the page is here
  * @latency_ns: takes how long it took, when it is here and somebody wants to know
  *
@@ -291,23 +291,20 @@ int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page 
 	return dmem_fetch_send(io);
 }
 
-/*
- * Pages for what looks REMOTE from *@index on, as many as the io takes. *@index is moved behind
- * them. False when there is no budget or memory for the next.
- */
-static bool dmem_prefetch_gather(struct dmem_io *io, unsigned int *index, unsigned int end)
+/* Pages for what looks REMOTE from @index on, as many as the budget has and the io takes. */
+static unsigned int dmem_prefetch_gather(struct dmem_io *io, unsigned int index, unsigned int end)
 {
-	for (; *index < end && io->nr_pages < DMEM_IO_MAX_PAGES; ++*index) {
+	for (; index < end && io->nr_pages < DMEM_IO_MAX_PAGES; index++) {
 		struct page *page;
 
-		if (dmem_word_state(READ_ONCE(io->region->words[*index])) != DMEM_PAGE_REMOTE)
+		if (dmem_word_state(READ_ONCE(io->region->words[index])) != DMEM_PAGE_REMOTE)
 			continue;
 		page = dmem_page_take(io->vm, true);
 		if (IS_ERR_OR_NULL(page))
-			return false;
-		dmem_fetch_add(io, *index, page);
+			return end;
+		dmem_fetch_add(io, index, page);
 	}
-	return true;
+	return index;
 }
 
 /* REMOTE -> FETCHING for those that still are REMOTE; the others' pages are given back. */
@@ -341,36 +338,31 @@ static void dmem_prefetch_begin(struct dmem_io *io)
 }
 
 /**
- * dmem_fetch_range - pages that no fault has asked for, in requests short enough to arrive piece
- * by piece
- * @region: not locked; process context
- * @first: first page; what of them is not REMOTE is left out
- * @end: last page + 1
- * @order: of the block that they are of
+ * dmem_fetch_rest - the rest of a block, in requests short enough to arrive piece by piece
+ * @region: not locked
+ * @index: the faulting page, asked for already
+ * @order: of the block
  *
- * Return: false where it ended early, for want of budget or memory, or by the donor.
+ * Nobody waits for these: without budget or memory for them the block ends early.
  */
-bool dmem_fetch_range(struct dmem_region *region, unsigned int first, unsigned int end,
-		      unsigned int order)
+void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order)
 {
-	while (first < end) {
+	unsigned int next = round_down(index, 1U << order), end = next + (1U << order);
+
+	while (next < end) {
 		struct dmem_io *io = kmalloc(struct_size(io, pages, DMEM_IO_MAX_PAGES),
 					     GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-		bool short_of;
 
 		if (!io)
-			return false;
+			return;
 		dmem_fetch_init(io, region, order, true);
-		short_of = !dmem_prefetch_gather(io, &first, end);
+		next = dmem_prefetch_gather(io, next, end);
 		dmem_prefetch_begin(io);
 		if (!io->nr_pages)
 			kfree(io);
 		else if (dmem_fetch_send(io))
-			return false;
-		if (short_of)
-			return false;
+			return;
 	}
-	return true;
 }
 
 /* No fetch is under way and none will be: frees what was kept for the next. */

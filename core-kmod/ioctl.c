@@ -79,7 +79,6 @@ static void dmem_get_stats(struct dmem_vm *vm, struct dmem_vm_get *get)
 	get->policy_clamped = dmem_stat_read(vm, DMEM_STAT_POLICY_CLAMPED);
 	get->errors = dmem_stat_read(vm, DMEM_STAT_ERRORS);
 	get->regions = dmem_stat_read(vm, DMEM_STAT_REGIONS);
-	get->prefetch_drops = dmem_stat_read(vm, DMEM_STAT_PREFETCH_DROPS);
 }
 
 static long dmem_ioctl_get(struct dmem_vm *vm, void __user *arg)

@@ -51,7 +51,6 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 		INIT_LIST_HEAD(&vm->lists[i]);
 	mutex_init(&vm->evict_mutex);
 	INIT_DELAYED_WORK(&vm->evict_work, dmem_evict_work);
-	dmem_prefetch_init(vm);
 	dmem_vm_set_limit(vm, 0);
 	dmem_reclaim_add(vm);
 
@@ -88,7 +87,6 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	struct dmem_region *region;
 	u64 index;
 
-	dmem_prefetch_drop_all(vm);
 	dmem_reclaim_del(vm);
 	cancel_delayed_work_sync(&vm->evict_work);
 	for (index = 0; (region = dmem_region_next(vm, &index, U64_MAX)); index++)

@@ -31,7 +31,7 @@ static const struct field fields_after[] = {
 	FIELD(prefetched_unused_pages), FIELD(evicted_pages), FIELD(evictions),
 	FIELD(writeback_pages), FIELD(writebacks), FIELD(zero_pages), FIELD(rescued_pages),
 	FIELD(pinned_skips), FIELD(retries), FIELD(stalls), FIELD(policy_decisions),
-	FIELD(policy_clamped), FIELD(errors), FIELD(regions), FIELD(prefetch_drops),
+	FIELD(policy_clamped), FIELD(errors), FIELD(regions),
 };
 
 _Static_assert(sizeof(struct dmem_vm_get) == 4 * sizeof(__u32) + DMEM_ORDERS * sizeof(__u64) +

@@ -79,7 +79,6 @@
  * @policy_clamped: answers of the policy that were out of range
  * @errors: pages whose fetch failed for good
  * @regions: regions touched so far
- * @prefetch_drops: blocks whose far part was not asked for, too many were waiting to be
  */
 struct dmem_vm_get {
 	__u32 size;
@@ -111,7 +110,6 @@ struct dmem_vm_get {
 	__u64 policy_clamped;
 	__u64 errors;
 	__u64 regions;
-	__u64 prefetch_drops;
 };
 
 /** struct dmem_vm_set.mask: which fields are meant. */

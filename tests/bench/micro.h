@@ -49,7 +49,6 @@ extern struct stamp stamps[MAX_STAMPS];
 void calibrate_clock(void);
 void measure_toucher(struct toucher *toucher, char *mapped);
 uint64_t clock_ns(void);
-void end_stamp(struct stamp *stamp);
 double median(double *samples, size_t nr);
 void touch_here(char *map, size_t step_pages, size_t nr, bool write, struct stamp *to);
 double median_access(const struct toucher *toucher, size_t nr);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "micro.h"
 #include "uapi/dmem.h"
@@ -147,43 +146,9 @@ void bench_cases(struct toucher *toucher)
 	bench_soft(toucher);
 }
 
-/* A fault leaves what of its block is outside its part of this order to a worker. */
-#define NEAR_ORDER	4
-#define REST_POLL_US	50
-#define REST_MAX_NS	10000000000UL
-
-static void wait_for_rest(struct vm *vm, const struct dmem_vm_get *before, unsigned int order,
-			  const char *name)
-{
-	uint64_t far = order > NEAR_ORDER ? (1UL << order) - (1UL << NEAR_ORDER) : 0;
-	uint64_t end = clock_ns() + REST_MAX_NS, fetched, dropped;
-
-	for (;;) {
-		struct dmem_vm_get get = vm_get(vm);
-
-		fetched = get.fetched_pages - before->fetched_pages;
-		dropped = far * (get.prefetch_drops - before->prefetch_drops);
-		if (fetched + dropped >= ORDER_PAGES)
-			return;
-		if (clock_ns() > end)
-			die("%s: %lu pages fetched, %lu given up, of %lu", name, fetched, dropped,
-			    ORDER_PAGES);
-		usleep(REST_POLL_US);
-	}
-}
-
-/* What the access alone saw of it. */
-static void report_order_accesses(const char *name, size_t nr)
-{
-	char access[80];
-
-	snprintf(access, sizeof(access), "%s-access", name);
-	report_accesses(&host, access, nr);
-}
-
 /*
- * A block is a sample, with what the interrupt and the worker do meanwhile that bring the rest of
- * it: all of its pages are read, or the first. The last one lasts until all that will come is here.
+ * A block is a sample, with what the interrupt does that brings the rest of it: all of its pages
+ * are read, or the first.
  */
 static void bench_order(unsigned int order, bool all)
 {
@@ -195,15 +160,10 @@ static void bench_order(unsigned int order, bool all)
 	snprintf(options, sizeof(options), "%s,order=%u", ALL_LOCAL, order);
 	snprintf(name, sizeof(name), "dmem-order-%u-%s", order, all ? "all-used" : "one-used");
 	vm = vm_make(options, 2 * ORDER_PAGES);
-	before = vm_get(&vm);
 	host.touch(vm.map, step, nr, false, stamps);
-	wait_for_rest(&vm, &before, order, name);
 	before = vm_get(&vm);
 	host.touch(vm.map + ORDER_PAGES * PAGE, step, nr, false, stamps);
-	if (!all)
-		report_order_accesses(name, nr);
-	wait_for_rest(&vm, &before, order, name);
-	end_stamp(&stamps[nr - 1]);
+	must_have_counted(name, before.fetched_pages, vm_get(&vm).fetched_pages, ORDER_PAGES);
 	must_have_counted(name, before.fetches[order], vm_get(&vm).fetches[order],
 			  ORDER_PAGES / block);
 	report_batches(&host, name, nr, block / step, all ? block : 1);

@@ -36,12 +36,6 @@ static inline uint64_t ticks(void)
 	return now;
 }
 
-/* An access lasts until now. */
-void end_stamp(struct stamp *stamp)
-{
-	stamp->end = ticks();
-}
-
 static double ticks_to_ns(uint64_t ticks)
 {
 	return ticks * ns_per_tick;
