@@ -241,8 +241,8 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
 	if (!start)
 		return true;
 	*latency_ns = dmem_time_since(start);
-	trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index,
-				 order, 1, 0, *latency_ns, 0);
+	trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index, order, 1, 0,
+			 *latency_ns, 0);
 	return true;
 }
 
