@@ -3,4 +3,4 @@ BINS += $(O)/dmemctl
 
 $(O)/dmemctl: $(patsubst %.c,$(O)/obj/%.o,$(wildcard dmemctl/*.c)) $(LIBDMEM)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LIBS)
+	$(CC) -o $@ $^ $(WIRE_LIBS) $(LIBS)

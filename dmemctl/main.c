@@ -30,6 +30,8 @@ static const struct option options[] = {
 	[ARGUMENT_DIRECT] = { "direct", required_argument, NULL,
 			      OPTION_ARGUMENT + ARGUMENT_DIRECT },
 	[ARGUMENT_ORDER] = { "order", required_argument, NULL, OPTION_ARGUMENT + ARGUMENT_ORDER },
+	[ARGUMENT_KEY_FILE] = { "key-file", required_argument, NULL,
+				OPTION_ARGUMENT + ARGUMENT_KEY_FILE },
 	[ARGUMENTS] = { "json", no_argument, NULL, OPTION_JSON },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -55,9 +57,10 @@ static void print_help(struct json_object *help);
 
 static const struct command commands[] = {
 	{
-		.name = "mount", .operand = "DIR", .options = " [-o OPTIONS]",
+		.name = "mount", .operand = "DIR", .options = " [-o OPTIONS] [--key-file FILE]",
 		.summary = "make a pool and mount it on a directory",
-		.takes = 1U << ARGUMENT_OPTIONS, .run = pool_mount, .print = print_pool,
+		.takes = 1U << ARGUMENT_OPTIONS | 1U << ARGUMENT_KEY_FILE,
+		.run = pool_mount, .print = print_pool,
 	}, {
 		.name = "umount", .operand = "DIR", .options = "",
 		.summary = "end a pool and every VM memory in it",
@@ -228,7 +231,8 @@ static void print_help(struct json_object *help)
 		       json_object_get_string(json_object_object_get(entry, "summary")));
 	}
 	puts("\nSIZE is in bytes or has a suffix: 64K, 512M, 1.5G, 2T. OPTIONS are those of\n"
-	     "mount -t dmem, such as donor=local:8G,direct=50%,order=0. Every command takes\n"
+	     "mount -t dmem, such as donor=local:8G,direct=50%,order=0. FILE has the key that\n"
+	     "donors elsewhere have as well: 64 hexadecimal digits. Every command takes\n"
 	     "--json and prints the same as JSON. Exit status: 0 done, 1 failed, 2 misused.");
 }
 

@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/keyctl.h>
 
 #include "dmemctl.h"
 #include "json.h"
+#include "wire.h"
+
+/* In the keyring of this process, which ends with it: the kernel copies the key. */
+#define KEY_NAME	"dmem:mount"
 
 char *full_path(const char *path)
 {
@@ -43,16 +50,55 @@ static struct json_object *pool_object(const struct call *call, const struct dme
 	return NULL;
 }
 
-int pool_mount(struct call *call)
+/* The key of a file becomes one that the kernel can find by KEY_NAME. */
+static int add_key(const struct call *call, const char *path)
+{
+	uint8_t key[DMEM_WIRE_KEY_BYTES];
+	struct dmem_error error;
+	long serial;
+
+	if (dmem_wire_read_key(path, key, &error))
+		return fail_at(call, path, "%s", error.text);
+	serial = syscall(SYS_add_key, "logon", KEY_NAME, key, sizeof(key),
+			 KEY_SPEC_PROCESS_KEYRING);
+	explicit_bzero(key, sizeof(key));
+	return serial < 0 ? fail_at(call, path, "add_key: %s", strerror(errno)) : DONE;
+}
+
+/* The mount options, with the key's name where there is a key file; to be freed. */
+static char *mount_options(const struct call *call)
 {
 	const char *options = call->argument[ARGUMENT_OPTIONS];
+	char *all;
+
+	options = options ? options : "";
+	if (!call->argument[ARGUMENT_KEY_FILE])
+		return need(strdup(options));
+	if (asprintf(&all, "%s%skey=%s", options, *options ? "," : "", KEY_NAME) < 0)
+		all = NULL;
+	return need(all);
+}
+
+static int mount_it(const struct call *call, struct dmem_error *error)
+{
+	char *options = mount_options(call);
+	int err = dmem_pool_mount(call->object, options, error);
+
+	free(options);
+	return err;
+}
+
+int pool_mount(struct call *call)
+{
+	const char *key_file = call->argument[ARGUMENT_KEY_FILE];
 	const struct dmem_pool *pool;
 	struct dmem_pool *pools;
 	struct dmem_error error;
 	size_t nr;
 
-	if (dmem_pool_mount(call->object, options ? options : "", &error) ||
-	    dmem_pool_list(&pools, &nr, &error))
+	if (key_file && add_key(call, key_file))
+		return FAILED;
+	if (mount_it(call, &error) || dmem_pool_list(&pools, &nr, &error))
 		return fail(call, "%s", error.text);
 	pool = find_pool(pools, nr, call->object);
 	if (pool)
