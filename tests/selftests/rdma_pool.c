@@ -127,6 +127,10 @@ static void test_auth(void)
 	pool_mount(WHERE ",key=dmem:right");
 	close(vm_create("vm", 2 * MIB));
 	CHECK(!umount(POOL));
+	CHECK(!system("out/dmemctl mount " POOL " -o " WHERE " --key-file " DONOR_KEY_FILE
+		      " >/dev/null"));
+	CHECK(!system("grep -q 'dmem .*key=dmem:mount' /proc/mounts"));
+	CHECK(!umount(POOL));
 	donor_kill(&donor, SIGKILL);
 
 	donor_start(&donor, DONOR);

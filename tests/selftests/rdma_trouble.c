@@ -142,6 +142,28 @@ static void netem(const char *what)
 	CHECK_MSG(!system(command), "tc: %s", what);
 }
 
+#define PAIR	"[ -e /sys/class/net/dmrl0 ] || tests/vm/rxe.sh pair"
+
+/* Longer than the default timeout: it is the mount's to say how long is too long. */
+static void test_link_long(void)
+{
+	struct donor_process donor;
+	char *map;
+	int fd;
+
+	CHECK(!system(PAIR));
+	donor_start(&donor, DONOR "--listen 10.78.0.2:7471");
+	pool_mount("donor=rdma:10.78.0.2," DIRECT ",timeout_ms=150000");
+	map = pool_file(&fd);
+	fill_all(map, 1);
+	netem("loss 100%");
+	sleep(60);
+	netem("loss 0%");
+	verify_all(map, 1);
+	CHECK(!vm_get(fd).errors);
+	pool_end(map, fd, &donor);
+}
+
 static void test_link(void)
 {
 	struct donor_process donor;
@@ -149,7 +171,7 @@ static void test_link(void)
 	char *map;
 	int fd;
 
-	CHECK(!system("tests/vm/rxe.sh pair"));
+	CHECK(!system(PAIR));
 	donor_start(&donor, DONOR "--listen 10.78.0.2:7471");
 	pool_mount("donor=rdma:10.78.0.2," DIRECT);
 	map = pool_file(&fd);
@@ -181,6 +203,7 @@ static const struct test tests[] = {
 	{ "rdma_stop", test_stop },
 	{ "rdma_timeout", test_timeout },
 	{ "rdma_link", test_link },
+	{ "rdma_link_long", test_link_long },
 	{}
 };
 
