@@ -22,7 +22,6 @@
 
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
-#define DMEM_DONORS_MAX		16
 #define DMEM_COPIES_MAX		2
 #define DMEM_KEY_BYTES		32
 
@@ -212,6 +211,7 @@ struct dmem_donor {
  * @owner: the module it is in; a pool holds it
  * @open: parse the rest of each donor= and connect; set lent_pages; errors are told through fc
  * @close: undo @open; no request is under way
+ * @tell: how each donor stands, in the order of specs; all but the names. Process context
  * @reserve: have room with the donors for so many regions more, or say -ENOSPC and have none
  *	taken. Process context, may wait up to the pool's timeout. NULL: lent_pages says it all,
  *	page by page
@@ -234,6 +234,7 @@ struct dmem_transport {
 	struct list_head list;			/* transport.c's */
 	int (*open)(struct dmem_pool *pool, struct dmem_donor *donor, struct fs_context *fc);
 	void (*close)(struct dmem_donor *donor);
+	void (*tell)(struct dmem_pool *pool, struct dmem_donor_info *infos);
 	int (*reserve)(struct dmem_pool *pool, u64 regions);
 	void (*unreserve)(struct dmem_pool *pool, u64 regions);
 	int (*read_now)(struct dmem_region *region, unsigned int index, struct page *to);
@@ -408,6 +409,7 @@ u64 dmem_pool_capacity(struct dmem_pool *pool);
 int dmem_reserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
 void dmem_unreserve_size(struct dmem_pool *pool, u64 old_pages, u64 pages);
 long dmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long dmem_dir_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* super.c */
 extern struct file_system_type dmem_fs_type;

@@ -221,6 +221,19 @@ const struct file_operations dmem_file_ops = {
 	.get_unmapped_area = thp_get_unmapped_area,
 };
 
+/* As simple_dir_operations, and with an ioctl. */
+static const struct file_operations dmem_dir_ops = {
+	.owner = THIS_MODULE,
+	.open = dcache_dir_open,
+	.release = dcache_dir_close,
+	.llseek = dcache_dir_lseek,
+	.read = generic_read_dir,
+	.iterate_shared = dcache_readdir,
+	.fsync = noop_fsync,
+	.unlocked_ioctl = dmem_dir_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
 static const struct inode_operations dmem_file_iops = {
 	.setattr = dmem_setattr,
 	.getattr = dmem_getattr,
@@ -246,7 +259,7 @@ struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t 
 	inode->i_mapping->a_ops = &dmem_aops;
 	if (S_ISDIR(mode)) {
 		inode->i_op = &dmem_dir_iops;
-		inode->i_fop = &simple_dir_operations;
+		inode->i_fop = &dmem_dir_ops;
 		inc_nlink(inode);
 	} else {
 		/* Shared write faults would otherwise update the file's times, one by one. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ioctl.c - settings and figures of one VM memory: the ABI of uapi/dmem.h.
+ * ioctl.c - settings and figures of a VM memory, donors of a pool: the ABI of uapi/dmem.h.
  *
  * Every struct begins with size and version; settings change under inode->i_rwsem, all or
  * none of them.
  */
 #include <linux/fs.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
@@ -158,6 +159,38 @@ static long dmem_ioctl_flush(struct dmem_vm *vm, void __user *arg)
 	flush.size = min_t(u32, flush.size, sizeof(flush));
 	err = dmem_evict_all(vm, &flush);
 	return err ?: dmem_copy_out(arg, &flush, sizeof(flush));
+}
+
+static long dmem_ioctl_donors(struct dmem_pool *pool, void __user *arg)
+{
+	struct dmem_pool_donors *all = kzalloc(sizeof(*all), GFP_KERNEL);
+	unsigned int i;
+	long err;
+
+	if (!all)
+		return -ENOMEM;
+	err = dmem_copy_in(all, sizeof(*all), sizeof(*all), arg);
+	if (err)
+		goto free;
+	all->size = min_t(u32, all->size, sizeof(*all));
+	all->nr = pool->nr_donors;
+	all->reserved = 0;
+	memset(all->donors, 0, sizeof(all->donors));
+	pool->donor.transport->tell(pool, all->donors);
+	for (i = 0; i < all->nr; i++)
+		strscpy(all->donors[i].name, pool->donors[i]);
+	err = dmem_copy_out(arg, all, sizeof(*all));
+free:
+	kfree(all);
+	return err;
+}
+
+/* Of a directory: of its pool. */
+long dmem_dir_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != DMEM_IOC_DONORS)
+		return -ENOTTY;
+	return dmem_ioctl_donors(dmem_sb_pool(file_inode(file)->i_sb), (void __user *)arg);
 }
 
 long dmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -229,6 +229,15 @@ static int dmem_local_open(struct dmem_pool *pool, struct dmem_donor *donor, str
 	return 0;
 }
 
+static void dmem_local_tell(struct dmem_pool *pool, struct dmem_donor_info *infos)
+{
+	u64 reserved = atomic64_read(&pool->reserved_pages);
+
+	infos[0].state = DMEM_DONOR_UP;
+	infos[0].leased_bytes = pool->donor.lent_pages << PAGE_SHIFT;
+	infos[0].used_bytes = reserved << PAGE_SHIFT;
+}
+
 static void dmem_local_close(struct dmem_donor *donor)
 {
 	struct dmem_local *local = donor->data;
@@ -243,6 +252,7 @@ struct dmem_transport dmem_local_transport = {
 	.owner = THIS_MODULE,
 	.open = dmem_local_open,
 	.close = dmem_local_close,
+	.tell = dmem_local_tell,
 	.read_now = dmem_local_read_now,
 	.read = dmem_local_read,
 	.write = dmem_local_write,

@@ -285,6 +285,35 @@ static int dmem_rdma_open(struct dmem_pool *pool, struct dmem_donor *set, struct
 	return err;
 }
 
+static void dmem_rdma_tell_one(struct dmem_rdma_donor *donor, struct dmem_donor_info *info)
+{
+	static const u32 states[] = {
+		[DMEM_RDMA_DOWN] = DMEM_DONOR_DOWN,
+		[DMEM_RDMA_UP] = DMEM_DONOR_UP,
+		[DMEM_RDMA_SUSPECT] = DMEM_DONOR_SUSPECT,
+		[DMEM_RDMA_GONE] = DMEM_DONOR_GONE,
+	};
+
+	spin_lock_bh(&donor->lock);
+	info->state = states[donor->state];
+	if (donor->state == DMEM_RDMA_DOWN)
+		info->state_ms = max(jiffies_to_msecs(jiffies - donor->down_since), 1);
+	spin_unlock_bh(&donor->lock);
+	info->leased_bytes = READ_ONCE(donor->nr_slots) * DMEM_REGION_BYTES;
+	info->used_bytes = READ_ONCE(donor->nr_used) * DMEM_REGION_BYTES;
+	info->free_bytes = READ_ONCE(donor->lendable_bytes);
+	info->latency_ns = READ_ONCE(donor->latency_ns);
+}
+
+static void dmem_rdma_tell(struct dmem_pool *pool, struct dmem_donor_info *infos)
+{
+	struct dmem_rdma *rdma = pool->donor.data;
+	unsigned int i;
+
+	for (i = 0; i < rdma->nr_donors; i++)
+		dmem_rdma_tell_one(rdma->donors[i], &infos[i]);
+}
+
 static void dmem_rdma_close(struct dmem_donor *set)
 {
 	dmem_rdma_free(set->data);
@@ -295,6 +324,7 @@ static struct dmem_transport dmem_rdma_transport = {
 	.owner = THIS_MODULE,
 	.open = dmem_rdma_open,
 	.close = dmem_rdma_close,
+	.tell = dmem_rdma_tell,
 	.reserve = dmem_rdma_reserve,
 	.unreserve = dmem_rdma_unreserve,
 	.read = dmem_rdma_read,

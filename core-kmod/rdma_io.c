@@ -174,8 +174,7 @@ void dmem_rdma_settle(struct dmem_io_part *part)
 		dmem_rdma_finish(part, 0);
 		return;
 	}
-	if (dmem_rdma_of(part->io->vm)->replicas > 1)
-		dmem_rdma_measure(part);
+	dmem_rdma_measure(part);
 	err = dmem_rdma_pages_verify(part);
 	if (err == -EAGAIN)
 		err = dmem_rdma_send_read(part, false) ?: -EINPROGRESS;

@@ -88,6 +88,7 @@ int pool_make(const struct call *call, const char *path, bool *made);
 int pool_unmake(const struct call *call, const char *path, bool made);
 int pool_umount(struct call *call);
 int pool_list(struct call *call);
+int pool_donors(struct call *call);
 /* The full path where there is one, else the path as it is; for free(). */
 char *full_path(const char *path);
 
@@ -125,6 +126,7 @@ void print_pairs(struct json_object *object);
 void print_pool(struct json_object *pool);
 void print_vm(struct json_object *vm);
 void print_list(struct json_object *list);
+void print_donors(struct json_object *result);
 void print_doctor(struct json_object *checks);
 
 #endif /* DMEMCTL_H */

@@ -98,6 +98,10 @@ static const struct command commands[] = {
 		.summary = "pools and their VM memories; with DIR only those below it",
 		.run = pool_list, .print = print_list,
 	}, {
+		.name = "donors", .operand = "[DIR]", .options = "",
+		.summary = "the donors of all pools, or of that on DIR: state, use, latency",
+		.run = pool_donors, .print = print_donors,
+	}, {
 		.name = "flush", .operand = "PATH", .options = "",
 		.summary = "evict what may be evicted of a VM memory",
 		.run = vm_flush, .print = print_pairs,

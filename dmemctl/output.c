@@ -17,7 +17,7 @@
 /* Room for the fetches of every order: "4K: 18446744073709551615, ". */
 #define CELL_LEN	512
 
-enum form { TEXT, NUMBER, COUNT, BYTES };
+enum form { TEXT, NUMBER, COUNT, BYTES, TIME };
 
 struct column {
 	const char *title;
@@ -30,6 +30,17 @@ static const struct column pool_columns[] = {
 	{ "LENT", "lent_bytes", BYTES },
 	{ "RESERVED", "reserved_bytes", BYTES },
 	{ "OPTIONS", "options", TEXT },
+	{}
+};
+
+static const struct column donor_columns[] = {
+	{ "POOL", "pool", TEXT },
+	{ "DONOR", "donor", TEXT },
+	{ "STATE", "state", TEXT },
+	{ "LEASED", "leased_bytes", BYTES },
+	{ "USED", "used_bytes", BYTES },
+	{ "FREE", "free_bytes", BYTES },
+	{ "READ", "latency_ns", TIME },
 	{}
 };
 
@@ -95,6 +106,8 @@ static const char *cell(struct json_object *value, enum form form, char *buf, si
 		return dmem_format_count(buf, len, number);
 	case BYTES:
 		return dmem_format_bytes(buf, len, number);
+	case TIME:
+		return number ? dmem_format_ns(buf, len, number) : "-";
 	default:
 		return json_object_get_string(value);
 	}
@@ -243,6 +256,16 @@ void print_pairs(struct json_object *object)
 		print_text(stdout, pair_value(name, value, buf, sizeof(buf)));
 		putchar('\n');
 	}
+}
+
+void print_donors(struct json_object *result)
+{
+	struct json_object *donors = json_object_object_get(result, "donors");
+
+	if (json_object_array_length(donors))
+		print_table(donors, donor_columns);
+	else
+		puts("no pool is mounted");
 }
 
 /* A line a check, and below it how to mend what is not as it should be. */

@@ -188,6 +188,61 @@ int pool_mount(struct call *call)
 	return call->result ? DONE : FAILED;
 }
 
+static const char *const state_names[] = {
+	[DMEM_DONOR_UP] = "up",
+	[DMEM_DONOR_SUSPECT] = "suspect",
+	[DMEM_DONOR_DOWN] = "down",
+	[DMEM_DONOR_GONE] = "gone",
+};
+
+static struct json_object *donor_object(const char *path, const struct dmem_donor_info *info)
+{
+	struct json_object *object = need(json_object_new_object());
+	bool known = info->state < sizeof(state_names) / sizeof(state_names[0]);
+
+	put_member(object, "pool", dmem_json_string(path));
+	put_member(object, "donor", dmem_json_string(info->name));
+	put_member(object, "state",
+		   json_object_new_string(known ? state_names[info->state] : "unknown"));
+	put_member(object, "leased_bytes", json_object_new_int64((int64_t)info->leased_bytes));
+	put_member(object, "used_bytes", json_object_new_int64((int64_t)info->used_bytes));
+	put_member(object, "free_bytes", json_object_new_int64((int64_t)info->free_bytes));
+	put_member(object, "latency_ns", json_object_new_int64((int64_t)info->latency_ns));
+	put_member(object, "down_ms", json_object_new_int64((int64_t)info->state_ms));
+	return object;
+}
+
+int pool_donors(struct call *call)
+{
+	struct json_object *donors = need(json_object_new_array());
+	struct dmem_pool_donors all;
+	struct dmem_pool *pools;
+	struct dmem_error error;
+	int status = DONE;
+	size_t nr;
+
+	call->result = need(json_object_new_object());
+	put_member(call->result, "donors", donors);
+	if (dmem_pool_list(&pools, &nr, &error))
+		return fail(call, "%s", error.text);
+	for (size_t i = 0; i < nr; i++) {
+		if (call->object && find_pool(&pools[i], 1, call->object) != &pools[i])
+			continue;
+		if (dmem_pool_get_donors(pools[i].path, &all, &error))
+			status = fail_at(call, pools[i].path, "%s", error.text);
+		for (unsigned int k = 0; !status && k < all.nr; k++)
+			put_item(donors, donor_object(pools[i].path, &all.donors[k]));
+	}
+	dmem_pool_list_free(pools, nr);
+	if (!status && call->object && !json_object_array_length(donors))
+		status = fail(call, "not in a dmem pool");
+	if (status) {
+		json_object_put(call->result);
+		call->result = NULL;
+	}
+	return status;
+}
+
 int pool_umount(struct call *call)
 {
 	char *path = full_path(call->object);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -149,6 +150,25 @@ int dmem_pool_get_usage(const char *path, struct dmem_pool_usage *usage, struct 
 	usage->lent_bytes = (uint64_t)fs.f_blocks * fs.f_bsize;
 	usage->reserved_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_bsize;
 	return 0;
+}
+
+int dmem_pool_get_donors(const char *path, struct dmem_pool_donors *donors,
+			 struct dmem_error *error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return fail_errno(error);
+	err = check_in_pool(fd, error);
+	*donors = (struct dmem_pool_donors){ .size = sizeof(*donors),
+					     .version = DMEM_ABI_VERSION };
+	if (!err && ioctl(fd, DMEM_IOC_DONORS, donors)) {
+		err = fail_errno(error);
+		if (err == -ENOTTY)
+			dmem_fail(error, ENOTTY, "the loaded dmem module does not tell its donors");
+	}
+	close(fd);
+	return err;
 }
 
 /*

@@ -56,6 +56,17 @@ int dmem_pool_get_usage(const char *path, struct dmem_pool_usage *usage,
 			struct dmem_error *error);
 
 /**
+ * dmem_pool_get_donors - how the donors stand
+ * @path: of a directory in the pool
+ * @donors: takes them
+ * @error: takes the reason
+ *
+ * Return: 0; -ENOTTY where @path is not in a pool, or the module is older; another negative errno.
+ */
+int dmem_pool_get_donors(const char *path, struct dmem_pool_donors *donors,
+			 struct dmem_error *error);
+
+/**
  * dmem_pool_mount - make a pool
  * @target: an existing directory that is not in a pool
  * @options: docs/core.md's mount options, separated by commas

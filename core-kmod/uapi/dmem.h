@@ -34,10 +34,11 @@
 #define DMEM_NAME_LEN		64
 
 /*
- * ioctls on the file descriptor of a VM memory.
+ * ioctls on the file descriptor of a VM memory, and one on a directory's.
  *
  * Errors common to all:
- *   ENOTTY           unknown ioctl, or the fd is a directory's
+ *   ENOTTY           unknown ioctl, or the fd is a directory's where it is to be a file's, or
+ *                    the other way round
  *   EFAULT           the struct cannot be read or written
  *   EINVAL           size is smaller than the first version's
  *   EPROTONOSUPPORT  version is not DMEM_ABI_VERSION
@@ -47,6 +48,7 @@
 #define DMEM_IOC_GET		_IO(DMEM_IOC_TYPE, 0x00)
 #define DMEM_IOC_SET		_IO(DMEM_IOC_TYPE, 0x01)
 #define DMEM_IOC_FLUSH		_IO(DMEM_IOC_TYPE, 0x02)
+#define DMEM_IOC_DONORS		_IO(DMEM_IOC_TYPE, 0x03)
 
 /**
  * struct dmem_vm_get - settings and figures of one VM memory (DMEM_IOC_GET)
@@ -155,6 +157,59 @@ struct dmem_vm_flush {
 	__u32 version;
 	__u64 evicted_pages;
 	__u64 kept_pages;
+};
+
+/** Most donors of a pool. */
+#define DMEM_DONORS_MAX		16
+#define DMEM_DONOR_NAME_LEN	80
+
+/** enum dmem_donor_state - whether a donor serves */
+enum dmem_donor_state {
+	DMEM_DONOR_UP,		/* it does */
+	DMEM_DONOR_SUSPECT,	/* it is late: what it holds is still asked for */
+	DMEM_DONOR_DOWN,	/* it is out of reach, and tried again and again */
+	DMEM_DONOR_GONE,	/* it is no longer tried */
+};
+
+/**
+ * struct dmem_donor_info - how one donor of a pool stands
+ * @name: as donor= has it: "rdma:ADDR:PORT", cut where it is longer
+ * @state: enum dmem_donor_state
+ * @reserved: zero
+ * @leased_bytes: what it lends this pool
+ * @used_bytes: what of it regions with pages take; of donor=local, what files reserve
+ * @free_bytes: what more it would lend, as it last said
+ * @latency_ns: of a READ, smoothed over about eight; 0: none was measured yet
+ * @state_ms: for how long it has been DMEM_DONOR_DOWN; 0 in any other state
+ */
+struct dmem_donor_info {
+	char name[DMEM_DONOR_NAME_LEN];
+	__u32 state;
+	__u32 reserved;
+	__u64 leased_bytes;
+	__u64 used_bytes;
+	__u64 free_bytes;
+	__u64 latency_ns;
+	__u64 state_ms;
+};
+
+/**
+ * struct dmem_pool_donors - the donors of a pool (DMEM_IOC_DONORS)
+ * @size: in: sizeof this struct as the caller knows it; out: what the kernel filled
+ * @version: DMEM_ABI_VERSION
+ * @nr: out: how many there are
+ * @reserved: zero
+ * @donors: out: in the order of the mount options
+ *
+ * On the file descriptor of any directory in the pool; there it is the only one. Errors as of
+ * all ioctls.
+ */
+struct dmem_pool_donors {
+	__u32 size;
+	__u32 version;
+	__u32 nr;
+	__u32 reserved;
+	struct dmem_donor_info donors[DMEM_DONORS_MAX];
 };
 
 #endif /* _UAPI_DMEM_H */

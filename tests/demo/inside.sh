@@ -57,7 +57,7 @@ insmod "$top/core-kmod/dmem.ko"
 
 "$top/out/dmem-tuner" --mode auto --interval 1 >"$demo/tuner.log" 2>&1 &
 tuner=$!
-for _ in {1..100}; do
+for _ in {1..600}; do
 	[ -e /sys/fs/bpf/dmem/version ] && break
 	kill -0 "$tuner" 2>/dev/null || break
 	sleep 0.1

@@ -18,7 +18,7 @@ test_version_and_help() {
 	printed 'dmemctl create PATH --size SIZE .*'
 	ctl 0 help --json
 	json '{c["name"] for c in d["commands"]} == set("""mount umount create set show list flush
-		remove run events doctor version help""".split())'
+		remove donors run events doctor version help""".split())'
 	ctl 0 set --help
 	printed 'dmemctl set PATH .*'
 	! grep -q 'dmemctl create' "$work/out" || no "set --help is help for all"

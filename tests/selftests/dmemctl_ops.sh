@@ -183,6 +183,21 @@ test_run_qemu() {
 	is_empty
 }
 
+test_donors() {
+	ctl 0 donors
+	printed 'no pool is mounted'
+	new_pool
+	ctl 0 create "$pool/vm" --size 8M
+	ctl 0 donors
+	printed 'POOL  *DONOR  *STATE  *LEASED  *USED  *FREE  *READ'
+	printed "$pool  local:64M  up  *64 MiB  *8 MiB  *0 B  *-"
+	ctl 0 donors "$pool" --json
+	json 'd == {"donors": [{"pool": "'"$pool"'", "donor": "local:64M", "state": "up",
+		"leased_bytes": 64 << 20, "used_bytes": 8 << 20, "free_bytes": 0, "latency_ns": 0,
+		"down_ms": 0}]}'
+	refused 1 "donors $work: not in a dmem pool" donors "$work"
+}
+
 test_events() {
 	new_pool
 	"$ctl" events >"$work/events" 2>&1 &
@@ -269,4 +284,4 @@ test_completion() {
 }
 
 run_tests mount_options mount_default owner_and_mode run run_in_a_pool run_refused run_signal \
-	run_qemu events doctor completion
+	run_qemu donors events doctor completion
