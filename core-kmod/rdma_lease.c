@@ -338,7 +338,7 @@ int dmem_rdma_fit(struct dmem_rdma *rdma, u64 regions)
 		tried |= BIT(dmem_rdma_number(rdma, donor));
 		/* Who is away may have room: the answer is not that there is none. */
 		if (ret != -ENOSPC)
-			err = ret;
+			err = ret == -ENOMEM ? ret : -EHOSTDOWN;
 	}
 	dmem_rdma_count(rdma);
 	return 0;

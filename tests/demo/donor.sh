@@ -10,7 +10,7 @@ exec 2>&1
 "$top/tests/vm/link.sh" "$number" "10.88.$number.2"
 modprobe rdma_ucm
 "$top/out/dmem-memnode" --listen "10.88.$number.2" --memory 512M --key-file "$demo/key" \
-	--allow "10.88.$number.0/24" >"$demo/donor-$number.memnode.log" 2>&1 &
+	--allow "10.88.$number.0/24" --renew 5000 >"$demo/donor-$number.memnode.log" 2>&1 &
 memnode=$!
 until grep -q ': lends ' "$demo/donor-$number.memnode.log"; do
 	kill -0 "$memnode"
@@ -21,5 +21,6 @@ until [ -e "$demo/over" ]; do
 	kill -0 "$memnode"
 	sleep 1
 done
-kill -TERM "$memnode"
+# No draining: the pool is gone, or the demo has failed.
+kill -INT "$memnode"
 wait "$memnode"
