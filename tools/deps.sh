@@ -42,6 +42,7 @@ libsqlite3-dev - the_guest_in_the_benchmark
 iproute2 - tests
 procps - tests
 util-linux - tests
+tmux - tests_of_dmemtop
 '
 if [ "${1:-}" = --debug-kernel ]; then
 	needed+='
