@@ -21,6 +21,8 @@
 #define HEAD_LINES	2
 #define FIGURE_LINES	6
 #define NS_PER_S	1e9
+/* What is older than that is said to be. */
+#define SLOW_NS		10000000000ULL
 
 static const char *const heat_names[TOP_HEATS] = {
 	"density: pages in use",
@@ -29,19 +31,29 @@ static const char *const heat_names[TOP_HEATS] = {
 	"age: rounds of the tuner since a use",
 };
 
+/* The bins of the regions from @first on, @nr of them: from the returned one up to *@end. */
+static size_t bins_of(const struct top_map *map, __u64 first, __u32 nr, size_t *end)
+{
+	const struct heat_window *window = &map->window;
+	__u64 last = first + nr - 1;
+
+	*end = 0;
+	if (!window->per_bin || last < window->first || first >= (__u64)window->first + window->nr)
+		return 0;
+	first = first > window->first ? first - window->first : 0;
+	*end = (last - window->first) / window->per_bin + 1;
+	if (*end > map->nr_bins)
+		*end = map->nr_bins;
+	return first / window->per_bin;
+}
+
 /* What there is of the regions from @first on, @nr of them. */
 static struct top_bin sum_cell(const struct top_map *map, __u64 first, __u32 nr)
 {
-	const struct heat_window *window = &map->window;
 	struct top_bin sum = {};
-	__u64 last = first + nr - 1;
+	size_t end, bin = bins_of(map, first, nr, &end);
 
-	if (!window->per_bin || last < window->first || first >= (__u64)window->first + window->nr)
-		return sum;
-	first = first > window->first ? first - window->first : 0;
-	last -= window->first;
-	for (__u64 bin = first / window->per_bin; bin <= last / window->per_bin &&
-	     bin < map->nr_bins; bin++)
+	for (; bin < end; bin++)
 		heat_sum(&sum, &map->bins[bin]);
 	return sum;
 }
@@ -162,7 +174,9 @@ static void lay_title(struct top_grid *grid, const struct top_vm *vm,
 		pen_field(&pen, TOP_WARNING, view->is_replay ? "not recorded" :
 				view->paused ? "not read: paused" : "not read yet");
 	else if (map->progress < 1000)
-		pen_field(&pen, TOP_WARNING, "being read: there are many");
+		pen_field(&pen, TOP_WARNING, "being read: %u%%", map->progress / 10);
+	else if (map->span_ns > SLOW_NS)
+		pen_field(&pen, TOP_FAINT, "read every %.0f s", (double)map->span_ns / NS_PER_S);
 }
 
 static void lay_legend(struct top_grid *grid, const struct top_view *view)
@@ -191,9 +205,12 @@ static __u64 most_misses(const struct top_map *map, const struct heat_window *wi
 	__u64 most = 1;
 
 	for (__u64 at = 0; at < window->nr; at += view->cell_regions) {
-		struct top_bin cell = sum_cell(map, window->first + at, view->cell_regions);
+		__u64 misses = 0;
+		size_t end, bin = bins_of(map, window->first + at, view->cell_regions, &end);
 
-		most = cell.span_misses > most ? cell.span_misses : most;
+		for (; bin < end; bin++)
+			misses += map->bins[bin].span_misses;
+		most = misses > most ? misses : most;
 	}
 	return most;
 }

@@ -2,8 +2,8 @@
 /*
  * live.c - samples from the maps, few system calls each.
  *
- * Regions are what there may be a million of: they are walked through REGION_STEPS batches a
- * sample, into the bins of heat.c. The region that the cursor is on is looked up by itself.
+ * Regions are what there may be a million of: they are walked through for a while a sample, into
+ * the bins of heat.c. The region that the cursor is on is looked up by itself.
  */
 #include "live.h"
 
@@ -19,9 +19,8 @@
 #include "pool.h"
 #include "scan.h"
 
-/* Entries of a batch, and batches a sample: 16 ms of a walk through a million a second. */
-#define REGION_BATCH	4096
-#define REGION_STEPS	2
+/* Entries of a batch: 0.2 to 0.5 ms. */
+#define REGION_BATCH	1024
 /* Pools come and go less often than frames. */
 #define POOLS_NS	5000000000ULL
 #define NS_PER_S	1000000000ULL
@@ -36,6 +35,8 @@ struct top_live {
 	struct dmem_scan orders;
 	bool in_orders;			/* the walk is through the regions already */
 	__u64 epoch;
+	__u64 walked_ns;
+	__u64 buckets;			/* of the map of regions */
 	__u64 pools_ns;
 	struct top_donor *donors;
 	size_t nr_donors;
@@ -115,6 +116,11 @@ static int open_plane(struct top_live *live, struct dmem_error *error)
 		return dmem_fail(error, err, "reading " DMEM_PIN_DIR "/vms: %s", strerror(-err));
 	}
 	live->plane_id = info.id;
+	live->buckets = 1;
+	len = sizeof(info);
+	if (!bpf_obj_get_info_by_fd(live->plane.map[DMEM_PLANE_REGIONS], &info, &len))
+		while (live->buckets < info.max_entries)
+			live->buckets *= 2;
 	return 0;
 }
 
@@ -153,6 +159,14 @@ static void visit_order(const void *key, const void *value, void *data)
 	struct top_live *live = data;
 
 	heat_add_order(&live->heat, key, value);
+}
+
+__u64 top_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
 }
 
 static int begin_walk(struct top_live *live, const struct top_want *want)
@@ -203,6 +217,18 @@ static void read_spot(const struct top_live *live, const struct top_want *want,
 					     &spot->order);
 }
 
+/*
+ * In 1/1000, of both maps: how far the kernel is through the buckets, which is what its hash maps
+ * have for a token. A kernel that has something else makes this wrong, and nothing but this.
+ */
+static __u32 progress_of(const struct top_live *live)
+{
+	const struct dmem_scan *scan = live->in_orders ? &live->orders : &live->regions;
+	__u64 part = scan->begun ? scan->token * 500ULL / live->buckets : 0;
+
+	return (__u32)((part < 500 ? part : 499) + (live->in_orders ? 500 : 0));
+}
+
 static int copy_map(const struct top_live *live, struct top_sample *sample)
 {
 	const struct heat *heat = &live->heat;
@@ -216,15 +242,17 @@ static int copy_map(const struct top_live *live, struct top_sample *sample)
 	map->vm = heat->vm;
 	map->window = heat->window;
 	map->span_ns = heat->span_ns;
-	map->progress = heat->walks ? 1000 : 0;
+	map->progress = heat->walks ? 1000 : progress_of(live);
 	return 0;
 }
 
-static int read_map(struct top_live *live, const struct top_want *want, bool whole,
+static int read_map(struct top_live *live, const struct top_want *want, __u64 walk_ns,
 		    struct top_sample *sample, struct dmem_error *error)
 {
+	__u64 began_ns;
 	int err = 0;
 
+	live->walked_ns = 0;
 	if (!want->vm || !want->window.nr) {
 		end_walk(live);
 		return 0;
@@ -235,8 +263,11 @@ static int read_map(struct top_live *live, const struct top_want *want, bool who
 	if (err)
 		return dmem_fail(error, err, "%s", strerror(-err));
 	live->epoch = sample->epoch;
-	for (int step = 0; !err && (whole || step < REGION_STEPS); step++)
+	began_ns = top_cpu_ns();
+	do {
 		err = walk_on(live, error);
+		live->walked_ns = top_cpu_ns() - began_ns;
+	} while (!err && live->walked_ns < walk_ns);
 	if (err < 0)
 		return err;
 	if (err)
@@ -342,7 +373,7 @@ static int read_surroundings(struct top_live *live, struct top_sample *sample)
 	return 0;
 }
 
-int top_live_read(struct top_live *live, const struct top_want *want, bool whole,
+int top_live_read(struct top_live *live, const struct top_want *want, __u64 walk_ns,
 		  struct top_sample *sample, struct dmem_error *error)
 {
 	struct timespec now;
@@ -358,7 +389,7 @@ int top_live_read(struct top_live *live, const struct top_want *want, bool whole
 	sample->plane_id = live->plane_id;
 	err = read_counters(live, want, sample, error);
 	if (!err)
-		err = read_map(live, want, whole, sample, error);
+		err = read_map(live, want, walk_ns, sample, error);
 	if (!err) {
 		err = read_surroundings(live, sample);
 		if (err)
@@ -367,4 +398,9 @@ int top_live_read(struct top_live *live, const struct top_want *want, bool whole
 	if (err)
 		top_sample_free(sample);
 	return err;
+}
+
+__u64 top_live_walked_ns(const struct top_live *live)
+{
+	return live->walked_ns;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,13 @@
 #define NS_PER_S	1000000000ULL
 #define NS_PER_MS	1000000ULL
 #define NOTICE_LEN	640
+/* Of a core, for everything: 1 % is what it may take, and a batch may take longer than thought. */
+#define CPU_SHARE	0.006
+/* Of a walk through the regions; the longest does not delay what a key does. */
+#define WALK_MIN_NS	500000ULL
+#define WALK_MAX_NS	50000000ULL
+/* Bytes: a sample, a model and a screen of the largest host take less. */
+#define HEAP_KEPT	(16 << 20)
 
 /* A point of the curves that was made already. */
 struct known_point {
@@ -51,6 +59,7 @@ struct top {
 	struct top_view view;
 	char filter[TOP_TYPED_LEN];	/* that the model was made with */
 	struct top_grid grid;
+	__u64 cpu_ns;			/* at the sample before */
 };
 
 static int fail(const struct dmem_error *error)
@@ -136,12 +145,26 @@ static struct top_want what_to_read(const struct top *top)
 	return want;
 }
 
+/* What the frame before has left of the CPU time that one may take, apart from its own walk. */
+static __u64 walk_budget(struct top *top)
+{
+	double allowed_ns = CPU_SHARE * top->view.delay_s * NS_PER_S;
+	__u64 rest_ns = top_cpu_ns() - top->cpu_ns - top_live_walked_ns(top->live);
+
+	top->cpu_ns = top_cpu_ns();
+	if (top->options.output != TOP_OUTPUT_SCREEN)
+		return TOP_WALK_ALL;
+	if (allowed_ns < (double)(rest_ns + WALK_MIN_NS))
+		return WALK_MIN_NS;
+	return allowed_ns - (double)rest_ns < WALK_MAX_NS ? (__u64)allowed_ns - rest_ns :
+							    WALK_MAX_NS;
+}
+
 static int read_live(struct top *top, bool replaces, struct dmem_error *error)
 {
 	struct top_want want = what_to_read(top);
-	bool whole = top->options.output != TOP_OUTPUT_SCREEN;
 	struct top_sample sample;
-	int err = top_live_read(top->live, &want, whole, &sample, error);
+	int err = top_live_read(top->live, &want, walk_budget(top), &sample, error);
 
 	if (err) {
 		forget(top);
@@ -447,6 +470,9 @@ int main(int argc, char **argv)
 		return top_usage_fail("not a terminal: use -b, --once, --json or --csv",
 				      isatty(STDOUT_FILENO) ? "standard input" : "standard output");
 	setlocale(LC_CTYPE, "");
+	/* The same few large pieces come and go with every frame: not to and from the kernel. */
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	/* What it has to say is in the errors. */
 	libbpf_set_print(NULL);
 	top.view.unicode = !top.options.ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * plane.c - a BPF plane without a module: maps of maps.h with made-up contents, which go on
- * changing, pinned where dmemtop looks for them, in a mount namespace of their own.
+ * plane.c - a BPF plane without a module: maps of maps.h with made-up contents and a journal of a
+ * tuner, which go on changing, where dmemtop looks for them, in a mount namespace of their own.
  *
- * Usage: plane VMS REGIONS COMMAND [ARGUMENT...]
+ * Usage: plane VMS REGIONS[:GIB] COMMAND [ARGUMENT...]
+ * Each VM has GIB, or as much as it takes for its part of the regions, which are its first.
  * Runs COMMAND there and prints what it took: "plane: cpu_ms N max_rss_kib N wall_ms N".
  * Needs root and a kernel with BPF maps, nothing of dmem. Exit status: COMMAND's, 2 without maps.
  */
@@ -21,6 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "lib/journal.h"
 #include "lib/plane.h"
 
 #define BATCH		4096U
@@ -69,6 +71,8 @@ static void make_maps(void)
 		die("a mount namespace");
 	if (mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700"))
 		die("mounting a bpf filesystem");
+	if (mount("run", "/run", "tmpfs", 0, NULL))
+		die("mounting an empty /run");
 	if (mkdir(DMEM_PIN_DIR, 0700))
 		die(DMEM_PIN_DIR);
 	for (int i = 0; i < DMEM_PLANE_MAPS; i++) {
@@ -159,8 +163,31 @@ static void put_regions(__u32 vms, __u32 regions)
 	free(keys);
 }
 
+/* A decision about each VM memory in turn. */
+static void put_journal(__u32 vms, __u64 tick)
+{
+	static struct dmem_journal journal = { .pid = 1, .interval_ns = CHANGE_US * 1000ULL,
+					       .mode = "auto" };
+	struct dmem_decision decision = { .time_ns = dmem_clock_ns(), .from = 2, .order = 4 };
+	struct dmem_error error;
+
+	if (!vms)
+		return;
+	decision.vm = 1 + (__u32)tick % vms;
+	decision.region = (__u32)tick;
+	snprintf(decision.name, sizeof(decision.name), "vm%u", decision.vm);
+	snprintf(decision.reason, sizeof(decision.reason), "neighbours 0.90 likely: round %llu",
+		 (unsigned long long)tick);
+	dmem_journal_add(&journal, &decision);
+	journal.round_ns = decision.time_ns;
+	journal.decisions = journal.rounds = tick;
+	if (dmem_journal_write(DMEM_JOURNAL_FILE, &journal, &error))
+		die(error.text);
+}
+
 static void put_all(__u32 vms, __u64 tick, void *cpus)
 {
+	put_journal(vms, tick);
 	for (__u32 vm = 1; vm <= vms; vm++)
 		put_vm(vm, tick, cpus);
 }
@@ -198,7 +225,8 @@ int main(int argc, char **argv)
 {
 	struct dmem_version version = { DMEM_MAPS_VERSION, 2 << 20 };
 	struct dmem_epoch epoch = { .number = 5 };
-	__u32 zero = 0, vms, regions;
+	__u32 zero = 0, vms, regions = 0;
+	__u64 gib = 0;
 	pid_t changes;
 	void *cpus;
 	int status;
@@ -206,8 +234,9 @@ int main(int argc, char **argv)
 	if (argc < 4)
 		return 2;
 	vms = (__u32)atoi(argv[1]);
-	regions = (__u32)atoi(argv[2]);
-	/* As large as it takes for all of them. */
+	sscanf(argv[2], "%u:%llu", &regions, (unsigned long long *)&gib);
+	if (gib)
+		vm_bytes = gib << 30;
 	while (vms && vm_bytes / (2 << 20) * vms < regions)
 		vm_bytes *= 2;
 	nr_cpus = libbpf_num_possible_cpus();
