@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hist.h"
+
 size_t heat_window_bins(const struct heat_window *window)
 {
 	return window->per_bin ? ((size_t)window->nr + window->per_bin - 1) / window->per_bin : 0;
@@ -60,14 +62,8 @@ static struct top_bin *bin_of(struct heat *heat, const struct dmem_region_key *k
 
 unsigned int heat_touched(const struct dmem_region_value *value, __u64 epoch)
 {
-	unsigned int pages = 0;
-
 	/* The map has the epoch's lower 32 bits. */
-	if ((__u32)epoch - value->epoch > 1)
-		return 0;
-	for (size_t i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
-		pages += (unsigned int)__builtin_popcountll(value->touched[i]);
-	return pages;
+	return (__u32)epoch - value->epoch > 1 ? 0 : dmem_touched_pages(value->touched);
 }
 
 void heat_add_region(struct heat *heat, const struct dmem_region_key *key,

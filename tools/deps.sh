@@ -67,7 +67,7 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark memcached cpio insmod gnuplot; do
+		redis-server redis-benchmark memcached cpio insmod gnuplot tmux; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle; do
