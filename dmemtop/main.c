@@ -27,6 +27,7 @@
 #define NS_PER_S	1000000000ULL
 #define NS_PER_MS	1000000ULL
 #define NOTICE_LEN	640
+#define CATCH_UPS	2
 /* Of a core, for everything: 1 % is what it may take, and a batch may take longer than thought. */
 #define CPU_SHARE	0.006
 /* Of a walk through the regions; the longest does not delay what a key does. */
@@ -60,6 +61,7 @@ struct top {
 	char filter[TOP_TYPED_LEN];	/* that the model was made with */
 	struct top_grid grid;
 	__u64 cpu_ns;			/* at the sample before */
+	struct top_want wanted;		/* of @now */
 };
 
 static int fail(const struct dmem_error *error)
@@ -162,10 +164,11 @@ static __u64 walk_budget(struct top *top)
 
 static int read_live(struct top *top, bool replaces, struct dmem_error *error)
 {
-	struct top_want want = what_to_read(top);
 	struct top_sample sample;
-	int err = top_live_read(top->live, &want, walk_budget(top), &sample, error);
+	int err;
 
+	top->wanted = what_to_read(top);
+	err = top_live_read(top->live, &top->wanted, walk_budget(top), &sample, error);
 	if (err) {
 		forget(top);
 		return err;
@@ -176,12 +179,6 @@ static int read_live(struct top *top, bool replaces, struct dmem_error *error)
 		return err;
 	top_view_add_point(&top->view, &top->model.point);
 	return top->recorder ? top_record_write(top->recorder, &top->now, error) : 0;
-}
-
-/* What is looked at has changed: the sample gets what it needs, the interval goes on. */
-static int refresh(struct top *top, struct dmem_error *error)
-{
-	return top->live && !top->view.paused ? read_live(top, true, error) : 0;
 }
 
 /*
@@ -392,17 +389,35 @@ static bool is_same_want(const struct top_want *one, const struct top_want *two)
 	       !memcmp(&one->window, &two->window, sizeof(one->window));
 }
 
-/* What an event has changed of the view, the samples follow. */
-static int follow(struct top *top, const struct top_want *before, struct dmem_error *error)
+/* What an event has changed of the view, the frame follows. */
+static int follow(struct top *top, struct dmem_error *error)
 {
-	struct top_want now = what_to_read(top);
 	int err = rebuild(top, error);
 
 	if (!err && top->replay && top->view.frame != top->frame)
 		err = read_replay(top, top->view.frame, error);
-	else if (!err && !is_same_want(before, &now))
-		err = refresh(top, error);
 	return try_frame(top, err, error);
+}
+
+/*
+ * The screen turned out to need something else: the sample gets it, its interval goes on. A map
+ * says which region is the hottest, so that may happen twice; a map that fills would go on so.
+ */
+static int catch_up(struct top *top, struct dmem_error *error)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < CATCH_UPS; i++) {
+		struct top_want now = what_to_read(top);
+
+		if (!top->live || top->view.paused || !top->has_model ||
+		    is_same_want(&top->wanted, &now))
+			break;
+		err = try_frame(top, read_live(top, true, error), error);
+		if (!err)
+			err = draw(top, error);
+	}
+	return err;
 }
 
 static int watch(struct top *top, struct dmem_error *error)
@@ -413,17 +428,17 @@ static int watch(struct top *top, struct dmem_error *error)
 
 	for (;;) {
 		struct top_event event;
-		struct top_want want;
 
 		err = draw(top, error);
+		if (!err)
+			err = catch_up(top, error);
 		if (err || frame == top->options.count)
 			return err;
-		want = what_to_read(top);
 		event = screen_wait(time_left_ms(top, last_ns));
 		if (top_view_act(&top->view, top->has_model ? &top->model : NULL, &top->grid,
 				 &event))
 			return 0;
-		err = follow(top, &want, error);
+		err = follow(top, error);
 		if (err < 0)
 			return err;
 		if (time_left_ms(top, last_ns))

@@ -116,7 +116,7 @@ test_screens() {
 	shows 'STALL'
 	sleep 30
 	shows 'vCPU'
-	mux capture-pane -p -e >"$work/shot"
+	mux capture-pane -p -e -N >"$work/shot"
 	press 2 d
 	shows 'density'
 	sleep 2

@@ -88,7 +88,7 @@ def main():
     height = 2 * MARGIN + len(lines) * LINE
     print('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-size="%d"'
           ' font-family="monospace" xml:space="preserve">' % (width, height, SIZE))
-    print('<!-- SPDX-License-Identifier: GPL-2.0; made by tests/selftests/dmemtop.sh -->')
+    print('<!-- SPDX-License-Identifier: GPL-2.0; made by tests/top/svg.py -->')
     print('<title>%s</title>' % html.escape(sys.argv[1]))
     print('<rect width="100%%" height="100%%" fill="%s"/>' % GROUND)
     style = Style()

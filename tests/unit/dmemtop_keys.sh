@@ -79,6 +79,20 @@ test_keys() {
 	ended_with 0
 }
 
+# What a key needs is read at once, not with the next frame.
+test_at_once() {
+	terminal 100 30 "$plane" 5 500 "$top" -d 60
+	shows 'STALL'
+	press 2
+	shows 'region   1 '
+	press Right
+	shows 'region   3 '
+	press 3
+	shows 'donor 1'
+	press q
+	ended_with 0
+}
+
 test_mouse() {
 	terminal 100 30 "$plane" 3 30 "$top" -d 0.3 -s name
 	shows 'over 0'
@@ -248,7 +262,7 @@ test_cost() {
 	costs Tuner 5
 }
 
-tests='screens keys mouse large resize locales recording options nothing_there cost'
+tests='screens keys at_once mouse large resize locales recording options nothing_there cost'
 [ $# -eq 0 ] || tests=$*
 why=
 command -v tmux >/dev/null || why='no tmux'
