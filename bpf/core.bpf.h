@@ -50,7 +50,7 @@ struct dmem_event {
 	u8 kind;
 	u8 flags;
 	u8 order;
-	u8 reserved;
+	u8 time_log2;
 	u64 time_ns;
 	u32 donor;
 	u16 nr_pages;
@@ -58,7 +58,8 @@ struct dmem_event {
 	u16 local_pages;
 	u16 remote_pages;
 	u16 version;
-	u16 reserved2;
+	u8 distance_log2;
+	u8 reserved;
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

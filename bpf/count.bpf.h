@@ -154,18 +154,12 @@ static __always_inline void add_slot(u16 *slots, u32 slot)
 	count_lost(1);
 }
 
-static __always_inline u32 log2_slot(u64 value, u32 slots)
+/* The last slot has all above. */
+static __always_inline u32 slot_of(u32 log2, u32 slots)
 {
-	u32 slot = 0;
-
-	if (value >> 32) { slot += 32; value >>= 32; }
-	if (value >> 16) { slot += 16; value >>= 16; }
-	if (value >> 8) { slot += 8; value >>= 8; }
-	if (value >> 4) { slot += 4; value >>= 4; }
-	if (value >> 2) { slot += 2; value >>= 2; }
-	if (value >> 1)
-		slot++;
-	return slot < slots ? slot : slots - 1;
+	/* What the compiler knows of it the verifier does not: it must be checked all the same. */
+	barrier_var(log2);
+	return log2 < slots ? log2 : slots - 1;
 }
 
 /* A page is in use. Two CPUs may begin an epoch at once: the bits of one are lost then. */

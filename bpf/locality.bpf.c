@@ -61,7 +61,7 @@ struct counters {
 /* A page asked for by a fault has come. */
 static __always_inline void count_fetch(struct counters *to, const struct dmem_event *event)
 {
-	u32 slot = log2_slot(event->time_ns, DMEM_LATENCY_SLOTS);
+	u32 slot = slot_of(event->time_log2, DMEM_LATENCY_SLOTS);
 	u32 order = event->order;
 
 	to->vm->fetched_pages++;
@@ -93,17 +93,18 @@ static __always_inline void count_prefetch(struct counters *to, const struct dme
 	to->donor->rest_ns[order] += event->time_ns;
 }
 
-static __always_inline void count_first_use(struct counters *to, u64 time_ns)
+static __always_inline void count_first_use(struct counters *to, const struct dmem_event *event)
 {
-	u32 slot = log2_slot(time_ns, DMEM_LATENCY_SLOTS);
+	u32 slot = slot_of(event->time_log2, DMEM_LATENCY_SLOTS);
 
 	to->vm->prefetched_used_pages++;
 	add(&to->region->prefetched_used_pages, 1);
-	if (!time_ns)
+	if (!event->time_ns)
 		return;
 	if (slot < DMEM_LATENCY_SLOTS)
 		to->vm->first_use[slot]++;
-	slot = log2_slot(time_ns >> DMEM_FIRST_USE_SHIFT, DMEM_FIRST_USE_SLOTS);
+	slot = event->time_log2 < DMEM_FIRST_USE_SHIFT ? 0 :
+	       slot_of(event->time_log2 - DMEM_FIRST_USE_SHIFT, DMEM_FIRST_USE_SLOTS);
 	if (slot < DMEM_FIRST_USE_SLOTS)
 		add_slot(to->region->first_use, slot);
 }
@@ -115,9 +116,10 @@ static __always_inline void count_distance(struct counters *to, const struct dme
 	if (!event->last)
 		return;
 	if (event->page > from)
-		slot += 1 + log2_slot(event->page - from, DMEM_DISTANCE_ZERO);
+		slot += 1 + slot_of(event->distance_log2, DMEM_DISTANCE_ZERO);
 	else if (event->page < from)
-		slot -= 1 + log2_slot(from - event->page, DMEM_DISTANCE_ZERO);
+		slot -= 1 + slot_of(event->distance_log2, DMEM_DISTANCE_ZERO);
+	barrier_var(slot);
 	if (slot < DMEM_DISTANCE_SLOTS)
 		add_slot(to->region->distance, slot);
 }
@@ -128,7 +130,7 @@ static __always_inline void count_fault(struct counters *to, const struct dmem_e
 	u32 kind = event->kind;
 
 	if (event->flags & DMEM_FAULT_F_PREFETCHED)
-		count_first_use(to, event->time_ns);
+		count_first_use(to, event);
 	count_distance(to, event);
 	region_touch(to->region, event->page, to->epoch);
 	if (kind == DMEM_FAULT_SOFT || kind == DMEM_FAULT_RESCUE) {

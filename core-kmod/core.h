@@ -168,7 +168,7 @@ struct dmem_io {
 	struct dmem_region *region;
 	struct list_head queue;			/* transport's */
 	u64 due_ns;				/* transport's */
-	u64 start_ns;				/* 0: nobody asked how long it takes */
+	u64 start;				/* dmem_time_now(); 0: nobody asks how long */
 	/* Called once, in any context but hard interrupt, with no lock held; frees the io. */
 	void (*done)(struct dmem_io *io, int err);
 	u16 nr_pages;
@@ -332,7 +332,6 @@ vm_fault_t dmem_fault(struct vm_fault *vmf);
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
 		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns);
 u64 dmem_fetch_clock(void);
-u64 dmem_fetch_since(u64 start_ns);
 void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
 void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
@@ -353,6 +352,8 @@ void dmem_batch_init(void);
 void dmem_batch_exit(void);
 void dmem_batch_add(const struct dmem_event *event);
 void dmem_batch_flush(void);
+u64 dmem_time_now(void);
+u64 dmem_time_since(u64 start);
 
 /* transport.c, local.c */
 extern const struct dmem_transport dmem_local_transport;

@@ -70,6 +70,8 @@ struct dmem_region_ident {
  * @donor: who holds the pages that came or went: dmem_vm_ident.donor
  * @time_ns: time that the request took; with DMEM_FAULT_F_PREFETCHED, since the page came (0: not
  *	known)
+ * @time_log2: of it, rounded down; 0 for 0
+ * @distance_log2: of the distance from @last to @page, the same
  * @nr_pages: pages that came or went; of a DMEM_FAULT_FETCH 1 if its page came with it, else 0
  * @nr_unused: of evicted pages: prefetched and not touched since
  * @local_pages, @remote_pages, @version: the region's, after it: struct dmem_region_ident
@@ -82,7 +84,7 @@ struct dmem_event {
 	u8 kind;
 	u8 flags;
 	u8 order;
-	u8 reserved;
+	u8 time_log2;
 	u64 time_ns;
 	u32 donor;
 	u16 nr_pages;
@@ -90,7 +92,8 @@ struct dmem_event {
 	u16 local_pages;
 	u16 remote_pages;
 	u16 version;
-	u16 reserved2;
+	u8 distance_log2;
+	u8 reserved;
 };
 
 #define DMEM_EVENT_BATCH	16

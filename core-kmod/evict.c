@@ -288,7 +288,7 @@ static void dmem_trace_written(const struct dmem_io *io, const struct dmem_regio
 static void dmem_writeback_done(struct dmem_io *io, int err)
 {
 	struct dmem_region *region = io->region;
-	u64 latency_ns = ktime_get_ns() - io->start_ns;
+	u64 latency_ns = dmem_time_since(io->start);
 	struct page *freed[DMEM_IO_MAX_PAGES];
 	unsigned int nr_freed = 0, nr_unused = 0;
 	struct dmem_region_ident ident;
@@ -352,7 +352,7 @@ static int dmem_writeback_send(struct dmem_io *io)
 		return 0;
 	}
 	atomic_long_add(io->nr_pages, &io->vm->nr_writeback);
-	io->start_ns = ktime_get_ns();
+	io->start = dmem_time_now();
 	err = io->vm->pool->donor.transport->write(io);
 	if (err)
 		io->done(io, err);

@@ -45,6 +45,12 @@ static u32 dmem_access_flags(const struct dmem_access *access)
 	       (flags & FAULT_FLAG_TRIED ? DMEM_FAULT_F_RETRIED : 0);
 }
 
+/* How long ago a prefetched page came, if anybody wants to know. */
+static u64 dmem_fetch_age(struct page *page)
+{
+	return trace_dmem_events_enabled() ? dmem_time_since(page_private(page)) : 0;
+}
+
 /* What dmem_trace_fault() has to tell beside the access itself. */
 struct dmem_told {
 	u32 kind;
@@ -237,7 +243,7 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 		.flags = (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
 			 (demanded ? DMEM_FAULT_F_RETRIED : 0),
 		.last = last,
-		.time_ns = prefetched ? dmem_fetch_since(page_private(page)) : 0,
+		.time_ns = prefetched ? dmem_fetch_age(page) : 0,
 	});
 	access->vmf->page = page;
 	return VM_FAULT_LOCKED;

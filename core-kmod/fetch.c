@@ -6,7 +6,6 @@
  * dmem_fetch_done(), which the transport may call in softirq. Callers hold no lock.
  */
 #include <linux/pagemap.h>
-#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "core.h"
@@ -34,8 +33,8 @@ static u32 dmem_fetch_ask(struct dmem_region *region, unsigned int index, u32 fl
  * @index: the faulting page within it
  * @flags: DMEM_FAULT_F_*
  *
- * To ask the policy costs as much as a tenth of a fault: what it says of a region holds for the rest
- * of the tick.
+ * To ask the policy costs as much as a tenth of a fault: what it says of a region holds for the
+ * rest of the tick.
  *
  * Return: 0 ... DMEM_ORDER_MAX, whatever the policy says.
  */
@@ -43,13 +42,14 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 {
 	struct dmem_vm *vm = region->vm;
 	u64 advice = READ_ONCE(region->advice);
+	u64 tick = (u32)jiffies;
 	u32 order = advice;
 
 	if (!dmem_policy_is_there())
 		return READ_ONCE(vm->ident.order);
-	if (advice >> 32 != (u32)jiffies) {
+	if (advice >> 32 != tick) {
 		order = dmem_fetch_ask(region, index, flags);
-		WRITE_ONCE(region->advice, jiffies << 32 | order);
+		WRITE_ONCE(region->advice, tick << 32 | order);
 	}
 	if (order == DMEM_ORDER_DEFAULT)
 		return READ_ONCE(vm->ident.order);
@@ -62,7 +62,7 @@ unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u3
 }
 
 /* One page of a fetch has come, or will not. Returns the page if it is to be freed. */
-static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now_ns)
+static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now)
 {
 	struct dmem_region *region = io->region;
 	unsigned int index = io->pages[i].index;
@@ -73,7 +73,7 @@ static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 
 	if (!err) {
 		/* Of interest only where its first use is an event of its own. */
 		if (keep & DMEM_PAGE_PREFETCHED)
-			set_page_private(page, now_ns);
+			set_page_private(page, now);
 		dmem_page_set(region, index, dmem_word(DMEM_PAGE_UNMAPPED, keep | DMEM_PAGE_COPY |
 						       DMEM_PAGE_YOUNG, page));
 		return NULL;
@@ -92,24 +92,16 @@ static void dmem_fetch_wake(struct dmem_region *region)
 		wake_up_all(&region->wait);
 }
 
-/* Clock for latencies, if anybody wants to know them: cheaper than ktime_get_ns(). */
+/* For latencies, if anybody wants to know them: dmem_time_since() of it. */
 u64 dmem_fetch_clock(void)
 {
-	return trace_dmem_events_enabled() || trace_dmem_fetch_enabled() ? local_clock() : 0;
-}
-
-/* Time since such a clock; 0 when either is not known. The clocks of two CPUs may differ a little. */
-u64 dmem_fetch_since(u64 start_ns)
-{
-	u64 now_ns = start_ns ? dmem_fetch_clock() : 0;
-
-	return now_ns ? max_t(s64, now_ns - start_ns, 1) : 0;
+	return trace_dmem_events_enabled() || trace_dmem_fetch_enabled() ? dmem_time_now() : 0;
 }
 
 static void dmem_fetch_trace(const struct dmem_io *io, const struct dmem_region_ident *ident,
 			     int err)
 {
-	u64 latency_ns = dmem_fetch_since(io->start_ns);
+	u64 latency_ns = dmem_time_since(io->start);
 
 	if (!latency_ns)
 		return;
@@ -146,7 +138,7 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	struct dmem_region *region = io->region;
 	struct dmem_region_ident ident;
 	struct dmem_vm *vm = io->vm;
-	u64 now_ns = io->prefetch ? dmem_fetch_clock() : 0;
+	u64 now = io->prefetch ? dmem_fetch_clock() : 0;
 	unsigned int nr_lost = 0;
 	u16 i;
 
@@ -154,7 +146,7 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	rcu_read_lock();
 	spin_lock_bh(&region->lock);
 	for (i = 0; i < io->nr_pages; i++) {
-		struct page *page = dmem_fetch_end_page(io, i, err, now_ns);
+		struct page *page = dmem_fetch_end_page(io, i, err, now);
 
 		if (page)
 			lost[nr_lost++] = page;
@@ -217,7 +209,7 @@ static int dmem_fetch_send(struct dmem_io *io)
 {
 	int err;
 
-	io->start_ns = dmem_fetch_clock();
+	io->start = dmem_fetch_clock();
 	err = io->vm->pool->donor.transport->read(io);
 	if (err) {
 		dmem_fetch_abort(io->region, io->pages, io->nr_pages);
@@ -232,7 +224,7 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
 {
 	struct dmem_vm *vm = region->vm;
 	const struct dmem_transport *transport = vm->pool->donor.transport;
-	u64 start_ns = dmem_fetch_clock();
+	u64 start = dmem_fetch_clock();
 
 	if (!transport->read_now || transport->read_now(region, index, page))
 		return false;
@@ -246,7 +238,7 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
 	dmem_fetch_wake(region);
 
 	dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, 1);
-	*latency_ns = dmem_fetch_since(start_ns);
+	*latency_ns = dmem_time_since(start);
 	if (*latency_ns)
 		trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index,
 				 order, 1, 0, *latency_ns, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * explain.c - dmem-tuner --explain: one region as the model sees it. Reads the maps of the plane that
- * is there and changes nothing.
+ * explain.c - dmem-tuner --explain: one region as the model sees it. Reads the maps of the plane
+ * that is there and changes nothing.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -60,13 +60,13 @@ struct guest {
 
 /* To load it takes long in emulation: one plane serves test after test. */
 static struct {
-	struct dmem_plane maps;
 	bool loaded;
 	uint32_t most_regions;
 } plane;
 
 static struct {
-	bool other_pool;
+	struct dmem_plane maps;
+	bool opened, other_pool;
 	struct guest guest[GUESTS];
 } scene;
 
@@ -77,26 +77,26 @@ static void check_plane(int err, const struct dmem_error *error)
 
 static int plane_unload(struct dmem_error *error)
 {
-	if (!plane.loaded)
-		return 0;
-	dmem_plane_close(&plane.maps);
+	bool loaded = plane.loaded;
+
 	plane.loaded = false;
-	return dmem_plane_unload(error);
+	return loaded ? dmem_plane_unload(error) : 0;
 }
 
 static void plane_load(uint32_t most_regions)
 {
 	struct dmem_error error;
-	bool has_kvm;
+	bool has_kvm = true;
 
-	if (plane.loaded && plane.most_regions == most_regions)
-		return;
-	check_plane(plane_unload(&error), &error);
-	dmem_plane_set_limits(0, most_regions);
-	check_plane(dmem_plane_load(&has_kvm, &error), &error);
-	check_plane(dmem_plane_open(&plane.maps, true, &error), &error);
-	plane.loaded = true;
-	plane.most_regions = most_regions;
+	if (!plane.loaded || plane.most_regions != most_regions) {
+		check_plane(plane_unload(&error), &error);
+		dmem_plane_set_limits(0, most_regions);
+		check_plane(dmem_plane_load(&has_kvm, &error), &error);
+		plane.loaded = true;
+		plane.most_regions = most_regions;
+	}
+	check_plane(dmem_plane_open(&scene.maps, true, &error), &error);
+	scene.opened = true;
 	CHECK_MSG(has_kvm, "kvm:kvm_page_fault cannot be traced (modprobe kvm_amd or kvm_intel)");
 }
 
@@ -156,6 +156,8 @@ static void scene_end(void)
 		guest_destroy(&scene.guest[i]);
 	if (scene.other_pool)
 		umount2(OTHER_POOL, MNT_DETACH);
+	if (scene.opened)
+		dmem_plane_close(&scene.maps);
 	memset(&scene, 0, sizeof(scene));
 }
 
@@ -224,7 +226,7 @@ static void read_regions(struct reading *reading, const struct model *model)
 	struct dmem_error error;
 	size_t nr;
 
-	check_plane(dmem_plane_read_regions(&plane.maps, &regions, &nr, &error), &error);
+	check_plane(dmem_plane_read_regions(&scene.maps, &regions, &nr, &error), &error);
 	for (size_t i = 0; i < nr; i++) {
 		uint32_t number = regions[i].key.region - model->first_region;
 
@@ -243,7 +245,7 @@ static void read_vm(struct reading *reading, const struct model *model)
 	struct dmem_error error;
 	size_t nr;
 
-	check_plane(dmem_plane_read_vms(&plane.maps, &vms, &nr, &error), &error);
+	check_plane(dmem_plane_read_vms(&scene.maps, &vms, &nr, &error), &error);
 	for (size_t i = 0; i < nr; i++) {
 		if (vms[i].id != model->vm)
 			continue;
@@ -251,7 +253,7 @@ static void read_vm(struct reading *reading, const struct model *model)
 		reading->donor = vms[i].value.donor;
 	}
 	free(vms);
-	check_plane(dmem_plane_read_latencies(&plane.maps, &latencies, &nr, &error), &error);
+	check_plane(dmem_plane_read_latencies(&scene.maps, &latencies, &nr, &error), &error);
 	for (size_t i = 0; i < nr; i++) {
 		if (latencies[i].key.vm != model->vm)
 			continue;
@@ -269,8 +271,8 @@ static void read_maps(struct reading *reading, const struct guest *guest)
 
 	memset(reading, 0, sizeof(*reading));
 	vm_get(guest->file);
-	check_plane(dmem_plane_read_epoch(&plane.maps, &reading->epoch, &error), &error);
-	check_plane(dmem_plane_read_stats(&plane.maps, &reading->plane, &error), &error);
+	check_plane(dmem_plane_read_epoch(&scene.maps, &reading->epoch, &error), &error);
+	check_plane(dmem_plane_read_stats(&scene.maps, &reading->plane, &error), &error);
 	read_regions(reading, &guest->model);
 	read_vm(reading, &guest->model);
 	CHECK_MSG(!reading->plane.lost_events, "%llu events lost", reading->plane.lost_events);
@@ -282,7 +284,7 @@ static void span_begin(struct guest *guest, struct reading *before)
 	struct dmem_error error;
 
 	vm_get(guest->file);
-	check_plane(dmem_plane_next_epoch(&plane.maps, &error), &error);
+	check_plane(dmem_plane_next_epoch(&scene.maps, &error), &error);
 	model_span(&guest->model);
 	read_maps(before, guest);
 }
@@ -665,13 +667,13 @@ static void lost_body(void)
 	plane_load(ROOM);
 	pool_mount(OPTIONS);
 	memory_create(guest, POOL "/vm", 0);
-	check_plane(dmem_plane_read_stats(&plane.maps, &before, &error), &error);
+	check_plane(dmem_plane_read_stats(&scene.maps, &before, &error), &error);
 	CHECK(before.lost_events);
 	for (size_t page = 0; page < MODEL_PAGES; page += 8)
 		*(volatile char *)(guest->map + page * PAGE) += 0;
 	vm_get(guest->file);
-	check_plane(dmem_plane_read_stats(&plane.maps, &after, &error), &error);
-	check_plane(dmem_plane_read_regions(&plane.maps, &regions, &nr, &error), &error);
+	check_plane(dmem_plane_read_stats(&scene.maps, &after, &error), &error);
+	check_plane(dmem_plane_read_regions(&scene.maps, &regions, &nr, &error), &error);
 	CHECK_MSG(nr == ROOM, "%zu regions", nr);
 	for (size_t i = 0; i < nr; i++)
 		CHECK_MSG(regions[i].value.misses == 64, "%u misses", regions[i].value.misses);
