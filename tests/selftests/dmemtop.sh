@@ -142,7 +142,7 @@ test_says_what_others_say() {
 	start_tuner
 	new_vm vm0 16M 8M
 	use vm0 sequential
-	sleep 5
+	sleep 15
 	end_users
 	sleep 1
 	"$top" --once --json >"$work/top.json" || no "no JSON"
@@ -153,6 +153,7 @@ top, core = (json.load(open(name)) for name in sys.argv[1:3])
 vm = top["vms"][0]
 for name in ("faults", "soft_faults", "fetched_pages", "evicted_pages", "zero_fills"):
     assert vm[name] == core[name], (name, vm[name], core[name])
+assert core["fetched_pages"] > 100, core
 assert vm["name"] == "vm0" and vm["donor"] == top["donors"][0]["donor"]
 assert top["donors"][0]["state"] == "up"
 assert sum(sum(l["fetches"]) for l in top["latencies"]) == vm["fetches"]
