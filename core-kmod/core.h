@@ -331,7 +331,6 @@ void dmem_reclaim_exit(void);
 vm_fault_t dmem_fault(struct vm_fault *vmf);
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
 		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns);
-u64 dmem_fetch_clock(void);
 void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
 void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);

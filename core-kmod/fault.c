@@ -22,6 +22,9 @@ struct dmem_access {
 	unsigned int index;
 	struct page *page;	/* taken for it, or NULL */
 	bool is_zero;		/* the page's content */
+	bool came;		/* with the fault, not after it */
+	u8 order;		/* of its block, if it was fetched */
+	u16 last;		/* dmem_region_demand(), or 0 */
 };
 
 /*
@@ -45,47 +48,49 @@ static u32 dmem_access_flags(const struct dmem_access *access)
 	       (flags & FAULT_FLAG_TRIED ? DMEM_FAULT_F_RETRIED : 0);
 }
 
-/* How long ago a prefetched page came, if anybody wants to know. */
-static u64 dmem_fetch_age(struct page *page)
-{
-	return trace_dmem_events_enabled() ? dmem_time_since(page_private(page)) : 0;
-}
-
-/* What dmem_trace_fault() has to tell beside the access itself. */
-struct dmem_told {
-	u32 kind;
-	u32 flags;
-	u16 last;		/* demand of the region: dmem_region_demand() */
-	bool came;		/* the page came with the fault */
-	unsigned int order;
-	u64 time_ns;		/* that took, or since it came */
-};
-
-static __always_inline void dmem_trace_fault(const struct dmem_access *access,
-					     const struct dmem_region_ident *ident,
-					     struct dmem_told told)
+/*
+ * Out of line, and with nothing but what is there anyway for its arguments: kernels that zero what
+ * is on the stack would do so for each fault that nobody wants to be told of.
+ */
+static noinline void dmem_trace_event(const struct dmem_access *access,
+				      const struct dmem_region_ident *ident, u32 kind, u32 flags,
+				      u64 time_ns)
 {
 	const struct dmem_vm_ident *vm = &access->vm->ident;
 
+	dmem_batch_add(&(struct dmem_event) {
+		.vm = vm->id,
+		.region = ident->index,
+		.page = access->index,
+		.last = access->last,
+		.kind = kind,
+		.flags = flags | dmem_access_flags(access),
+		.order = access->order,
+		.time_ns = time_ns,
+		.donor = vm->donor,
+		.nr_pages = kind == DMEM_FAULT_FETCH && access->came,
+		.local_pages = ident->local_pages,
+		.remote_pages = ident->remote_pages,
+		.version = ident->version,
+	});
+}
+
+/* @time_ns: that the fetch took, or since the page came; 0 where nobody knows. */
+static void dmem_trace_fault(const struct dmem_access *access,
+			     const struct dmem_region_ident *ident, u32 kind, u32 flags,
+			     u64 time_ns)
+{
 	if (trace_dmem_fault_enabled())
-		trace_dmem_fault(vm, ident, access->vmf->pgoff, told.kind,
-				 told.flags | dmem_access_flags(access));
+		trace_dmem_fault(&access->vm->ident, ident, access->vmf->pgoff, kind,
+				 flags | dmem_access_flags(access));
 	if (trace_dmem_events_enabled())
-		dmem_batch_add(&(struct dmem_event) {
-			.vm = vm->id,
-			.region = ident->index,
-			.page = access->index,
-			.last = told.last,
-			.kind = told.kind,
-			.flags = told.flags | dmem_access_flags(access),
-			.order = told.order,
-			.time_ns = told.time_ns,
-			.donor = vm->donor,
-			.nr_pages = told.came,
-			.local_pages = ident->local_pages,
-			.remote_pages = ident->remote_pages,
-			.version = ident->version,
-		});
+		dmem_trace_event(access, ident, kind, flags, time_ns);
+}
+
+/* How long ago a prefetched page came, if anybody wants to know. */
+static u64 dmem_page_age(struct page *page)
+{
+	return trace_dmem_events_enabled() ? dmem_time_since(page_private(page)) : 0;
 }
 
 /* As userfaultfd: a fault may be interrupted as far as its caller can take it. */
@@ -212,7 +217,6 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 	bool demanded = word & DMEM_PAGE_DEMANDED;
 	bool prefetched = word & DMEM_PAGE_PREFETCHED;
 	struct dmem_region_ident ident;
-	u16 last = 0;
 
 	get_page(page);
 	if (!trylock_page(page)) {
@@ -227,8 +231,7 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 				page));
 	if (state != DMEM_PAGE_MAPPED && !demanded && !prefetched)
 		region->reused = true;
-	if (prefetched && !demanded)
-		last = dmem_region_demand(region, access->index);
+	access->last = prefetched && !demanded ? dmem_region_demand(region, access->index) : 0;
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 
@@ -238,13 +241,11 @@ static vm_fault_t dmem_fault_local(struct dmem_access *access, u64 word)
 		dmem_stat_add(access->vm, DMEM_STAT_PREFETCHED_USED, 1);
 	if (!demanded)
 		dmem_stat_add(access->vm, DMEM_STAT_SOFT_FAULTS, 1);
-	dmem_trace_fault(access, &ident, (struct dmem_told) {
-		.kind = state == DMEM_PAGE_WRITEBACK ? DMEM_FAULT_RESCUE : DMEM_FAULT_SOFT,
-		.flags = (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
+	dmem_trace_fault(access, &ident,
+			 state == DMEM_PAGE_WRITEBACK ? DMEM_FAULT_RESCUE : DMEM_FAULT_SOFT,
+			 (prefetched ? DMEM_FAULT_F_PREFETCHED : 0) |
 			 (demanded ? DMEM_FAULT_F_RETRIED : 0),
-		.last = last,
-		.time_ns = prefetched ? dmem_fetch_age(page) : 0,
-	});
+			 prefetched ? dmem_page_age(page) : 0);
 	access->vmf->page = page;
 	return VM_FAULT_LOCKED;
 }
@@ -272,7 +273,7 @@ static vm_fault_t dmem_fault_zero(struct dmem_access *access)
 		dmem_region_activate(region);
 	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
 	dmem_stat_add(access->vm, DMEM_STAT_ZERO_FILLS, 1);
-	dmem_trace_fault(access, &ident, (struct dmem_told) { .kind = DMEM_FAULT_ZERO });
+	dmem_trace_fault(access, &ident, DMEM_FAULT_ZERO, 0, 0);
 	access->vmf->page = page;
 	return VM_FAULT_LOCKED;
 }
@@ -287,13 +288,12 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 	struct dmem_region_ident ident;
 	u64 latency_ns = 0;
 	bool first;
-	u16 last;
 	int ret;
 
 	first = dmem_page_set(region, index,
 			      dmem_word(DMEM_PAGE_FETCHING, DMEM_PAGE_COPY | DMEM_PAGE_DEMANDED,
 					page));
-	last = dmem_region_demand(region, index);
+	access->last = dmem_region_demand(region, index);
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 	access->page = NULL;
@@ -303,13 +303,9 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 	order = dmem_fetch_order(region, index, dmem_access_flags(access));
 	dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
 	ret = dmem_fetch_page(region, index, page, order, &ident, &latency_ns);
-	dmem_trace_fault(access, &ident, (struct dmem_told) {
-		.kind = DMEM_FAULT_FETCH,
-		.last = last,
-		.came = ret > 0,
-		.order = order,
-		.time_ns = latency_ns,
-	});
+	access->order = order;
+	access->came = ret > 0;
+	dmem_trace_fault(access, &ident, DMEM_FAULT_FETCH, 0, latency_ns);
 	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
 	if (ret < 0)
@@ -327,19 +323,15 @@ static vm_fault_t dmem_fault_join(struct dmem_access *access, u64 word)
 	__releases(&access->region->lock)
 {
 	struct dmem_region_ident ident = access->region->ident;
-	u16 last = 0;
 
 	if (!(word & DMEM_PAGE_DEMANDED)) {
 		dmem_page_set(access->region, access->index, word | DMEM_PAGE_DEMANDED);
-		last = dmem_region_demand(access->region, access->index);
+		access->last = dmem_region_demand(access->region, access->index);
 	}
 	spin_unlock_bh(&access->region->lock);
 	if (!(word & DMEM_PAGE_DEMANDED)) {
 		dmem_stat_add(access->vm, DMEM_STAT_FAULTS, 1);
-		dmem_trace_fault(access, &ident, (struct dmem_told) {
-			.kind = DMEM_FAULT_WAIT,
-			.last = last,
-		});
+		dmem_trace_fault(access, &ident, DMEM_FAULT_WAIT, 0, 0);
 	}
 	return dmem_fault_wait(access, false);
 }
@@ -411,7 +403,7 @@ static vm_fault_t dmem_fault_step(struct dmem_access *access)
 	default:
 		ident = region->ident;
 		spin_unlock_bh(&region->lock);
-		dmem_trace_fault(access, &ident, (struct dmem_told) { .kind = DMEM_FAULT_ERROR });
+		dmem_trace_fault(access, &ident, DMEM_FAULT_ERROR, 0, 0);
 		return VM_FAULT_SIGBUS;
 	}
 	/* The state has changed meanwhile: begin anew, with another page or a first one. */

@@ -93,7 +93,7 @@ static void dmem_fetch_wake(struct dmem_region *region)
 }
 
 /* For latencies, if anybody wants to know them: dmem_time_since() of it. */
-u64 dmem_fetch_clock(void)
+static u64 dmem_fetch_clock(void)
 {
 	return trace_dmem_events_enabled() || trace_dmem_fetch_enabled() ? dmem_time_now() : 0;
 }
@@ -238,9 +238,10 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
 	dmem_fetch_wake(region);
 
 	dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, 1);
+	if (!start)
+		return true;
 	*latency_ns = dmem_time_since(start);
-	if (*latency_ns)
-		trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index,
+	trace_dmem_fetch(&vm->ident, ident, dmem_region_first_page(region) + index,
 				 order, 1, 0, *latency_ns, 0);
 	return true;
 }
