@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * locality.c - what the BPF plane counts of known patterns, to the page: a guest touches what a list
- * says, a model plays the same list, and the maps must agree with it in every field.
+ * locality.c - what the BPF plane counts of known patterns, to the page: a guest touches what a
+ * list says, a model plays the same list, and the maps must agree with it in every field.
  *
- * All of a VM memory is written by the host and evicted before, so that each page is with the donor.
- * tests/locality/ has the model and the patterns; here are the guests and the comparisons.
+ * All of a VM memory is written by the host and evicted before, so that each page is with its
+ * donor. tests/locality/ has the model and the patterns; here are the guests and the comparisons.
  */
 #include <pthread.h>
 #include <sched.h>
