@@ -1,72 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * main.c - dmemtop: a live view of VMs and their regions, as a screen, as text or as JSON.
+ * main.c - dmemtop: where samples come from and where frames go to.
  *
- * Options, the loop of readings and what goes to stdout. A frame of text or JSON is made in full
- * before any of it is written. Exit status: 0 done, 1 failed, 2 misused.
+ * A frame is a sample, live or of a recording, compared with the one before. Exit status: 0 done,
+ * 1 failed, 2 misused.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
-#include "json.h"
+#include "layout.h"
+#include "live.h"
+#include "options.h"
+#include "output.h"
+#include "record.h"
 #include "screen.h"
 
-#define DELAY_DEFAULT_S	2.0
 #define NS_PER_S	1000000000ULL
 #define NS_PER_MS	1000000ULL
-/* Where neither COLUMNS nor a terminal tells: room for every column. */
-#define BATCH_WIDTH	160
 #define NOTICE_LEN	640
+#define CATCH_UPS	2
+/* Of a core, for everything: 1 % is what it may take, and a batch may take longer than thought. */
+#define CPU_SHARE	0.006
+/* Of a walk through the regions; the longest does not delay what a key does. */
+#define WALK_MIN_NS	500000ULL
+#define WALK_MAX_NS	50000000ULL
+/* Bytes: a sample, a model and a screen of the largest host take less. */
+#define HEAP_KEPT	(16 << 20)
 
-enum output { SCREEN, TEXT, JSON };
-
-struct options {
-	enum output output;
-	bool once;
-	double delay_s;
-	unsigned long count;	/* frames; 0 for no end */
-	const char *name;
-	bool no_regions;
-	bool ascii;
-	bool no_colours;
+/* A point of the curves that was made already. */
+struct known_point {
+	struct top_point point;
+	bool is_known;
 };
 
-/* The last reading, to compare the next with, and what was made of it. */
+/* The last sample, the one that it is compared with, and what was made of both. */
 struct top {
-	struct options options;
-	struct top_reading reading;
-	bool has_reading;
+	struct top_options options;
+	struct top_live *live;
+	struct top_recorder *recorder;
+	struct top_replay *replay;
+	struct known_point *points;	/* of a recording, by frame */
+	struct top_sample now;
+	struct top_sample before;
+	bool has_now;
+	bool has_before;
+	bool is_recorded;		/* @now */
 	struct top_model model;
-	__u64 unix_ns;
+	bool has_model;
+	size_t frame;			/* that @now is, of a recording */
 	struct top_view view;
+	char filter[TOP_TYPED_LEN];	/* that the model was made with */
+	struct top_grid grid;
+	__u64 cpu_ns;			/* at the sample before */
+	struct top_want wanted;		/* of @now */
 };
-
-static const char usage_text[] =
-	"Usage: dmemtop [OPTIONS]\n"
-	"Shows VMs with remote memory and their regions: rates, latencies, block orders.\n"
-	"\n"
-	"  -d, --delay S         seconds between readings, 0.1 to 3600 (default 2)\n"
-	"  -n, --count N         end after N frames\n"
-	"  -b, --batch           frames of plain text on standard output\n"
-	"      --once            one such frame: totals since the plane was loaded\n"
-	"      --json            an object a line for each frame; one to read with --once\n"
-	"  -u, --vm NAME         only VMs whose name contains NAME\n"
-	"      --no-regions      do not read the regions\n"
-	"      --ascii           no other characters\n"
-	"      --no-color        no colours\n"
-	"  -h, --help\n"
-	"\n"
-	"The first frame has totals, all others rates. Keys: h says which there are.\n";
 
 static int fail(const struct dmem_error *error)
 {
@@ -74,399 +70,238 @@ static int fail(const struct dmem_error *error)
 	return 1;
 }
 
-static int usage_fail(const char *what, const char *value)
-{
-	fprintf(stderr, "dmemtop: %s: %s (dmemtop --help)\n", value, what);
-	return 2;
-}
-
 /*
- * Options
- */
-
-static int parse_delay(const char *text, struct options *options)
-{
-	char *end;
-
-	options->delay_s = strtod(text, &end);
-	if (end == text || *end || !(options->delay_s >= TOP_DELAY_MIN_S &&
-				     options->delay_s <= TOP_DELAY_MAX_S))
-		return usage_fail("not a delay from 0.1 to 3600 seconds", text);
-	return 0;
-}
-
-static int parse_count(const char *text, struct options *options)
-{
-	char *end;
-
-	errno = 0;
-	options->count = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !options->count)
-		return usage_fail("not a number of frames from 1 on", text);
-	return 0;
-}
-
-/* What getopt_long() stumbled over. */
-static int bad_option(int option, const char *given)
-{
-	const char letter[] = { '-', (char)optopt, 0 };
-
-	if (strncmp(given, "--", 2))
-		given = letter;
-	if (option == ':')
-		return usage_fail("needs an argument", given);
-	return usage_fail(optopt && given != letter ? "takes no argument" : "unknown option",
-			  given);
-}
-
-/* 0 to go on, else 1 + the exit status. */
-static int parse_options(int argc, char **argv, struct options *options)
-{
-	enum { OPT_ONCE = 256, OPT_JSON, OPT_NO_REGIONS, OPT_ASCII, OPT_NO_COLOR };
-	static const struct option longs[] = {
-		{ "delay", required_argument, NULL, 'd' },
-		{ "count", required_argument, NULL, 'n' },
-		{ "batch", no_argument, NULL, 'b' },
-		{ "once", no_argument, NULL, OPT_ONCE },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "vm", required_argument, NULL, 'u' },
-		{ "no-regions", no_argument, NULL, OPT_NO_REGIONS },
-		{ "ascii", no_argument, NULL, OPT_ASCII },
-		{ "no-color", no_argument, NULL, OPT_NO_COLOR },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	bool batch = false, json = false;
-	int opt, err = 0;
-
-	while (!err && (opt = getopt_long(argc, argv, ":d:n:bu:h", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'd': err = parse_delay(optarg, options); break;
-		case 'n': err = parse_count(optarg, options); break;
-		case 'b': batch = true; break;
-		case 'u': options->name = optarg; break;
-		case OPT_ONCE: options->once = true; break;
-		case OPT_JSON: json = true; break;
-		case OPT_NO_REGIONS: options->no_regions = true; break;
-		case OPT_ASCII: options->ascii = true; break;
-		case OPT_NO_COLOR: options->no_colours = true; break;
-		case 'h': fputs(usage_text, stdout); return 1;
-		default: err = bad_option(opt, argv[optind - 1]);
-		}
-	}
-	if (!err && optind < argc)
-		err = usage_fail("not expected", argv[optind]);
-	if (!err && options->once && options->count > 1)
-		err = usage_fail("excludes more than one frame (-n)", "--once");
-	options->output = json ? JSON : batch || options->once ? TEXT : SCREEN;
-	if (options->once)
-		options->count = 1;
-	return err ? err + 1 : 0;
-}
-
-/*
- * Readings
+ * Samples
  */
 
 static void set_clock(struct top *top)
 {
-	struct timespec now;
+	time_t seconds = (time_t)(top->now.unix_ns / NS_PER_S);
 	struct tm local;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	top->unix_ns = (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-	localtime_r(&now.tv_sec, &local);
-	strftime(top->view.clock, sizeof(top->view.clock), "%H:%M:%S", &local);
+	localtime_r(&seconds, &local);
+	strftime(top->view.clock, sizeof(top->view.clock),
+		 top->replay ? "%F %T" : "%T", &local);
 }
 
-static void forget_reading(struct top *top)
+static void forget(struct top *top)
 {
-	if (!top->has_reading)
-		return;
-	top_reading_free(&top->reading);
-	top_model_free(&top->model);
-	top->has_reading = false;
+	if (top->has_model)
+		top_model_free(&top->model);
+	if (top->has_now)
+		top_sample_free(&top->now);
+	if (top->has_before)
+		top_sample_free(&top->before);
+	top->has_model = top->has_now = top->has_before = false;
 }
 
-/* On error there is no model, and the next reading's is of totals. */
-static int take_reading(struct top *top, struct dmem_error *error)
+static int no_memory(struct dmem_error *error)
 {
-	struct top_reading now;
-	struct top_model model;
+	return dmem_fail(error, ENOMEM, "%s", strerror(ENOMEM));
+}
+
+static int build(struct top *top, struct dmem_error *error)
+{
+	if (top->has_model)
+		top_model_free(&top->model);
+	memcpy(top->filter, top->view.filter, sizeof(top->filter));
+	top->has_model = !top_model_build(&top->model, &top->now,
+					  top->has_before ? &top->before : NULL, top->filter);
+	set_clock(top);
+	return top->has_model ? 0 : no_memory(error);
+}
+
+/* Another sample is the last one. @replaces: it stands in for it; else it comes after it. */
+static void take(struct top *top, const struct top_sample *sample, bool replaces)
+{
+	/* The model points into the last one. */
+	if (top->has_model)
+		top_model_free(&top->model);
+	top->has_model = false;
+	if (top->has_now && replaces) {
+		top_sample_free(&top->now);
+	} else if (top->has_now) {
+		if (top->has_before)
+			top_sample_free(&top->before);
+		top->before = top->now;
+		top->has_before = true;
+	}
+	top->now = *sample;
+	top->has_now = true;
+}
+
+/* For the screen, and whatever else the frames are for. */
+static struct top_want what_to_read(const struct top *top)
+{
+	struct top_view view = top->view;
+	struct top_want want;
+
+	/* A recording is to have a map, whatever the screen shows now. */
+	if (top->recorder)
+		view.screen = TOP_REGIONS;
+	want = top_view_want(&view, top->has_model ? &top->model : NULL);
+	if (top->recorder || top->options.output != TOP_OUTPUT_SCREEN)
+		want.latencies = true;
+	want.latencies = want.latencies || top->view.screen == TOP_LATENCY;
+	want.regions = top->options.output == TOP_OUTPUT_JSON && !top->options.no_regions;
+	return want;
+}
+
+/* What the frame before has left of the CPU time that one may take, apart from its own walk. */
+static __u64 walk_budget(struct top *top)
+{
+	double allowed_ns = CPU_SHARE * top->view.delay_s * NS_PER_S;
+	__u64 rest_ns = top_cpu_ns() - top->cpu_ns - top_live_walked_ns(top->live);
+
+	top->cpu_ns = top_cpu_ns();
+	if (top->options.output != TOP_OUTPUT_SCREEN)
+		return TOP_WALK_ALL;
+	if (allowed_ns < (double)(rest_ns + WALK_MIN_NS))
+		return WALK_MIN_NS;
+	return allowed_ns - (double)rest_ns < WALK_MAX_NS ? (__u64)allowed_ns - rest_ns :
+							    WALK_MAX_NS;
+}
+
+static int read_live(struct top *top, bool replaces, struct dmem_error *error)
+{
+	struct top_sample sample;
 	int err;
 
-	set_clock(top);
-	err = top_read(&now, !top->options.no_regions, error);
-	if (!err && top_model_build(&model, &now, top->has_reading ? &top->reading : NULL,
-				    top->options.name)) {
-		top_reading_free(&now);
-		err = dmem_fail(error, ENOMEM, "%s", strerror(ENOMEM));
+	top->wanted = what_to_read(top);
+	err = top_live_read(top->live, &top->wanted, walk_budget(top), &sample, error);
+	if (err) {
+		forget(top);
+		return err;
 	}
-	forget_reading(top);
+	take(top, &sample, replaces);
+	err = build(top, error);
+	if (err || replaces)
+		return err;
+	top_view_add_point(&top->view, &top->model.point);
+	return top->recorder ? top_record_write(top->recorder, &top->now, error) : 0;
+}
+
+/*
+ * Frames of a recording
+ */
+
+/* That frame and the one before, unless they are there already. */
+static int load_frame(struct top *top, size_t frame, struct dmem_error *error)
+{
+	struct top_sample sample;
+	int err;
+
+	if (top->has_now && frame == top->frame)
+		return 0;
+	if (!top->has_now || frame != top->frame + 1) {
+		forget(top);
+		if (frame) {
+			err = top_replay_read(top->replay, frame - 1, &sample, error);
+			if (err)
+				return err;
+			take(top, &sample, false);
+		}
+	}
+	err = top_replay_read(top->replay, frame, &sample, error);
 	if (err)
 		return err;
-	top->reading = now;
-	top->model = model;
-	top->has_reading = true;
+	take(top, &sample, false);
+	top->frame = frame;
 	return 0;
 }
 
-/*
- * JSON
- */
-
-static void no_memory(void)
+/* The points up to a frame: those that are missing are made of the frames before it. */
+static int load_points(struct top *top, size_t last, struct dmem_error *error)
 {
-	struct dmem_error error;
-
-	dmem_fail(&error, ENOMEM, "%s", strerror(ENOMEM));
-	exit(fail(&error));
-}
-
-static struct json_object *need(struct json_object *value)
-{
-	if (!value)
-		no_memory();
-	return value;
-}
-
-static void put(struct json_object *object, const char *name, struct json_object *value)
-{
-	if (json_object_object_add(object, name, value))
-		no_memory();
-}
-
-static void put_number(struct json_object *object, const char *name, __u64 value)
-{
-	put(object, name, need(json_object_new_int64((int64_t)value)));
-}
-
-/* With three decimals; null where it is TOP_UNKNOWN. */
-static void put_double(struct json_object *object, const char *name, double value)
-{
-	struct json_object *number = NULL;
-
-	if (value >= 0) {
-		number = need(json_object_new_double(value));
-		json_object_set_serializer(number, json_object_double_to_json_string,
-					   (void *)"%.3f", NULL);
-	}
-	put(object, name, number);
-}
-
-static void put_numbers(struct json_object *object, const char *name, const __u64 *values,
-			size_t nr)
-{
-	struct json_object *array = need(json_object_new_array_ext((int)nr));
-
-	for (size_t i = 0; i < nr; i++)
-		if (json_object_array_add(array, need(json_object_new_int64((int64_t)values[i]))))
-			no_memory();
-	put(object, name, array);
-}
-
-/* The counts of struct dmem_vm_stats under their own names. */
-#define COUNT(name) { #name, offsetof(struct dmem_vm_stats, name) }
-
-static const struct {
-	const char *name;
-	size_t offset;
-} counts[] = {
-	COUNT(faults), COUNT(soft_faults), COUNT(write_faults), COUNT(zero_fills),
-	COUNT(fetched_pages),
-	COUNT(fetch_errors), COUNT(fetch_ns), COUNT(prefetches), COUNT(prefetch_latency_ns),
-	COUNT(prefetched_pages), COUNT(prefetched_used_pages), COUNT(prefetched_unused_pages),
-	COUNT(evictions), COUNT(evicted_pages), COUNT(writebacks), COUNT(writeback_pages),
-	COUNT(writeback_ns), COUNT(kvm_faults), COUNT(kvm_write_faults),
-};
-
-_Static_assert(sizeof(struct dmem_vm_stats) ==
-	       sizeof(__u64) * (sizeof(counts) / sizeof(counts[0]) + DMEM_MAP_ORDERS +
-				2 * DMEM_LATENCY_SLOTS),
-	       "struct dmem_vm_stats has a count that JSON does not");
-
-static const char *const rate_names[TOP_COUNTS] = {
-	[TOP_FAULTS] = "faults_per_s",
-	[TOP_SOFT_FAULTS] = "soft_faults_per_s",
-	[TOP_FETCHES] = "fetches_per_s",
-	[TOP_PREFETCHED_PAGES] = "prefetched_pages_per_s",
-	[TOP_EVICTED_PAGES] = "evicted_pages_per_s",
-	[TOP_WRITEBACK_PAGES] = "writeback_pages_per_s",
-	[TOP_KVM_FAULTS] = "kvm_faults_per_s",
-};
-
-static struct json_object *region_json(const struct top_region *region)
-{
-	struct json_object *object = need(json_object_new_object());
-
-	put_number(object, "index", region->index);
-	put_number(object, "offset_bytes", region->offset_bytes);
-	put_number(object, "local_pages", region->local_pages);
-	put_number(object, "remote_pages", region->remote_pages);
-	put_number(object, "touched_pages", region->touched_pages);
-	put_number(object, "misses", region->misses);
-	put_double(object, "misses_per_s", region->misses_per_s);
-	put_number(object, "prefetched_used_pages", region->prefetched_used_pages);
-	put_number(object, "prefetched_unused_pages", region->prefetched_unused_pages);
-	put_number(object, "order", region->order);
-	put(object, "decided", need(json_object_new_boolean(region->decided)));
-	put_number(object, "decision_asked", region->decision_asked);
-	return object;
-}
-
-static void put_regions(struct json_object *object, const struct top_vm *vm)
-{
-	struct json_object *regions = need(json_object_new_array_ext((int)vm->nr_regions + 1));
-	__u64 by_order[DMEM_MAP_ORDERS];
-
-	for (int order = 0; order < DMEM_MAP_ORDERS; order++)
-		by_order[order] = vm->regions_by_order[order];
-	put_numbers(object, "regions_by_order", by_order, DMEM_MAP_ORDERS);
-	for (size_t i = 0; i < vm->nr_regions; i++)
-		if (json_object_array_add(regions, region_json(&vm->regions[i])))
-			no_memory();
-	put(object, "regions", regions);
-}
-
-static struct json_object *vm_json(const struct top_vm *vm, bool has_regions)
-{
-	struct json_object *object = need(json_object_new_object());
-
-	put(object, "name", need(dmem_json_string(vm->value.name)));
-	put_number(object, "id", vm->id);
-	put_number(object, "size_bytes", vm->value.size_bytes);
-	put_number(object, "direct_limit_bytes", vm->value.direct_limit_bytes);
-	put_number(object, "direct_bytes", vm->value.direct_bytes);
-	put_number(object, "remote_bytes", vm->value.remote_bytes);
-	put_number(object, "updated_ns", vm->value.updated_ns);
-	put_number(object, "default_order", vm->value.default_order);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		__u64 count;
-
-		memcpy(&count, (const char *)&vm->total + counts[i].offset, sizeof(count));
-		put_number(object, counts[i].name, count);
-	}
-	put_number(object, "fetches", top_count_of(&vm->total, TOP_FETCHES));
-	put_numbers(object, "fetches_by_order", vm->total.fetches_by_order, DMEM_MAP_ORDERS);
-	put_numbers(object, "fetch_latency", vm->total.fetch_latency, DMEM_LATENCY_SLOTS);
-	put_numbers(object, "first_use", vm->total.first_use, DMEM_LATENCY_SLOTS);
-	for (int i = 0; i < TOP_COUNTS; i++)
-		put_double(object, rate_names[i], vm->per_s[i]);
-	put_double(object, "fetch_latency_p50_ns", vm->fetch_p50_ns);
-	put_double(object, "fetch_latency_p99_ns", vm->fetch_p99_ns);
-	put_double(object, "prefetch_accuracy", vm->prefetch_accuracy);
-	if (has_regions)
-		put_regions(object, vm);
-	return object;
-}
-
-static struct json_object *frame_json(const struct top *top)
-{
-	struct json_object *frame = need(json_object_new_object());
-	struct json_object *plane = need(json_object_new_object());
-	struct json_object *vms = need(json_object_new_array());
-	const struct top_model *model = &top->model;
-
-	put_number(frame, "time_ns", top->unix_ns);
-	put_number(frame, "monotonic_ns", model->time_ns);
-	if (model->interval_ns)
-		put_number(frame, "interval_ns", model->interval_ns);
-	else
-		put(frame, "interval_ns", NULL);
-	put_number(plane, "lost_events", model->stats.lost_events);
-	put_number(plane, "kvm_faults_other", model->stats.kvm_faults_other);
-	put_number(plane, "kvm_faults_unmatched", model->stats.kvm_faults_unmatched);
-	put_number(plane, "epoch", model->epoch);
-	put(frame, "plane", plane);
-	for (size_t i = 0; i < model->nr_vms; i++)
-		if (json_object_array_add(vms, vm_json(&model->vms[i], model->has_regions)))
-			no_memory();
-	put(frame, "vms", vms);
-	return frame;
-}
-
-/*
- * Frames on stdout
- */
-
-static int write_all(const char *text, size_t len, struct dmem_error *error)
-{
-	if (fwrite(text, 1, len, stdout) == len && !fflush(stdout))
-		return 0;
-	return dmem_fail(error, errno, "writing to standard output: %s", strerror(errno));
-}
-
-static int write_json(struct top *top, struct dmem_error *error)
-{
-	int style = JSON_C_TO_STRING_NOSLASHESCAPE;
-	struct json_object *frame = frame_json(top);
-	const char *text;
-	size_t len;
+	size_t frame = last + 1 > TOP_POINTS ? last + 1 - TOP_POINTS : 0;
 	int err;
 
-	if (top->options.once)
-		style |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-	text = json_object_to_json_string_length(frame, style, &len);
-	if (!text)
-		no_memory();
-	err = write_all(text, len, error);
+	top->view.nr_points = 0;
+	for (; frame <= last; frame++) {
+		if (!top->points[frame].is_known) {
+			err = load_frame(top, frame, error);
+			if (!err)
+				err = build(top, error);
+			if (err)
+				return err;
+			top->points[frame].point = top->model.point;
+			top->points[frame].is_known = true;
+		}
+		top_view_add_point(&top->view, &top->points[frame].point);
+	}
+	return 0;
+}
+
+static int read_replay(struct top *top, size_t frame, struct dmem_error *error)
+{
+	int err = load_points(top, frame, error);
+
 	if (!err)
-		err = write_all("\n", 1, error);
-	json_object_put(frame);
+		err = load_frame(top, frame, error);
+	if (!err)
+		err = build(top, error);
+	top->view.frame = frame;
+	if (err)
+		forget(top);
 	return err;
 }
 
-static int batch_width(void)
+/* The filter is another: so are the sums over the VMs. */
+static int rebuild(struct top *top, struct dmem_error *error)
 {
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (columns && atoi(columns) >= TOP_MIN_WIDTH && atoi(columns) <= UINT16_MAX)
-		return atoi(columns);
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= TOP_MIN_WIDTH)
-		return size.ws_col;
-	return BATCH_WIDTH;
+	if (!strcmp(top->filter, top->view.filter) || !top->has_now)
+		return 0;
+	for (size_t i = 0; i < top->view.nr_frames; i++)
+		top->points[i].is_known = false;
+	return top->replay ? read_replay(top, top->view.frame, error) : build(top, error);
 }
 
-/* Glyphs alone, without the blanks at the ends of lines. */
-static void print_grid(FILE *to, const struct top_grid *grid)
+/* The next frame there is. Return: 1 where a recording has no more. */
+static int next_frame(struct top *top, struct dmem_error *error)
 {
-	for (int i = 0; i < grid->nr_lines; i++) {
-		const struct top_cell *cells = grid->cells + (size_t)i * (size_t)grid->width;
-		int width = grid->width;
+	size_t next = top->has_now ? top->frame + 1 : 0;
 
-		while (width && cells[width - 1].glyph == L' ')
-			width--;
-		for (int j = 0; j < width; j++)
-			fprintf(to, "%lc", (wint_t)cells[j].glyph);
-		putc('\n', to);
+	if (!top->replay)
+		return read_live(top, false, error);
+	return next < top->view.nr_frames ? read_replay(top, next, error) : 1;
+}
+
+static int open_source(struct top *top, struct dmem_error *error)
+{
+	const struct top_options *options = &top->options;
+	int err = 0;
+
+	if (options->replay) {
+		err = top_replay_open(&top->replay, options->replay, error);
+		if (err)
+			return err;
+		top->view.is_replay = true;
+		top->view.is_cut = top_replay_is_cut(top->replay);
+		top->view.nr_frames = top_replay_frames(top->replay);
+		top->points = calloc(top->view.nr_frames, sizeof(*top->points));
+		return top->points ? 0 : no_memory(error);
 	}
-}
-
-static int write_text(struct top *top, bool first, struct dmem_error *error)
-{
-	struct top_grid grid;
-	char *text = NULL;
-	size_t len;
-	FILE *to;
-	int err;
-
-	if (top_grid_init(&grid, batch_width(), 0))
-		no_memory();
-	top_layout_batch(&grid, &top->model, &top->view);
-	to = open_memstream(&text, &len);
-	if (!to || grid.failed)
-		no_memory();
-	if (!first)
-		putc('\n', to);
-	print_grid(to, &grid);
-	if (fclose(to))
-		no_memory();
-	err = write_all(text, len, error);
-	free(text);
-	top_grid_free(&grid);
+	top->live = top_live_open();
+	if (!top->live)
+		return no_memory(error);
+	if (options->record)
+		err = top_record_open(&top->recorder, options->record, error);
 	return err;
 }
+
+static void close_source(struct top *top)
+{
+	forget(top);
+	top_live_close(top->live);
+	top_record_close(top->recorder);
+	top_replay_close(top->replay);
+	free(top->points);
+	top_grid_free(&top->grid);
+}
+
+/*
+ * Frames on standard output
+ */
 
 static void sleep_for(double seconds)
 {
@@ -479,21 +314,28 @@ static void sleep_for(double seconds)
 		;
 }
 
+static int write_frame(struct top *top, bool first, struct dmem_error *error)
+{
+	switch (top->options.output) {
+	case TOP_OUTPUT_JSON: return output_json(&top->model, top->options.once, error);
+	case TOP_OUTPUT_CSV: return output_csv(&top->model, first, error);
+	default: return output_text(&top->model, &top->view, first, error);
+	}
+}
+
 static int run_batch(struct top *top, struct dmem_error *error)
 {
 	unsigned long frame;
 	int err = 0;
 
 	for (frame = 0; !err && (!top->options.count || frame < top->options.count); frame++) {
-		if (frame)
+		if (frame && !top->replay)
 			sleep_for(top->options.delay_s);
-		err = take_reading(top, error);
-		if (err)
-			break;
-		err = top->options.output == JSON ? write_json(top, error) :
-						    write_text(top, !frame, error);
+		err = next_frame(top, error);
+		if (!err)
+			err = write_frame(top, !frame, error);
 	}
-	return err;
+	return err > 0 ? 0 : err;
 }
 
 /*
@@ -502,31 +344,35 @@ static int run_batch(struct top *top, struct dmem_error *error)
 
 static int draw(struct top *top, struct dmem_error *error)
 {
-	struct top_grid grid;
 	int width, height;
 
 	screen_size(&width, &height);
-	if (top_grid_init(&grid, width, height))
-		return dmem_fail(error, ENOMEM, "%s", strerror(ENOMEM));
-	top_layout(&grid, top->has_reading ? &top->model : NULL, &top->view);
-	screen_draw(&grid);
-	top_grid_free(&grid);
+	top_grid_free(&top->grid);
+	if (top_grid_init(&top->grid, width, height))
+		return no_memory(error);
+	top_layout(&top->grid, top->has_model ? &top->model : NULL, &top->view);
+	screen_draw(&top->grid);
 	return 0;
 }
 
-/* The plane may be taken down and come back while somebody looks. */
-static void take_reading_or_wait(struct top *top)
+/*
+ * The plane may be taken down and come back while somebody looks, and a frame may be damaged. But
+ * a recording that cannot be written any more is the end.
+ */
+static int try_frame(struct top *top, int err, const struct dmem_error *error)
 {
 	static char notice[NOTICE_LEN];
-	struct dmem_error error;
 
-	if (!take_reading(top, &error))
-		return;
-	snprintf(notice, sizeof(notice), "%s. Waiting for it.", error.text);
+	if (err >= 0)
+		return err;
+	if (top->has_now)
+		return err;
+	snprintf(notice, sizeof(notice), "%s.%s", error->text, top->live ? " Waiting for it." : "");
 	top->view.notice = notice;
+	return 0;
 }
 
-/* Until the next reading is due, which it is at once when a pause has ended. */
+/* Until the next frame is due, which it is at once when a pause has ended. */
 static int time_left_ms(const struct top *top, __u64 last_ns)
 {
 	__u64 due_ns = last_ns + (__u64)(top->view.delay_s * NS_PER_S), now_ns = dmem_clock_ns();
@@ -536,38 +382,89 @@ static int time_left_ms(const struct top *top, __u64 last_ns)
 	return due_ns > now_ns ? (int)((due_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
+static bool is_same_want(const struct top_want *one, const struct top_want *two)
+{
+	return one->vm == two->vm && one->spot == two->spot &&
+	       one->latencies == two->latencies &&
+	       !memcmp(&one->window, &two->window, sizeof(one->window));
+}
+
+/* What an event has changed of the view, the frame follows. */
+static int follow(struct top *top, struct dmem_error *error)
+{
+	int err = rebuild(top, error);
+
+	if (!err && top->replay && top->view.frame != top->frame)
+		err = read_replay(top, top->view.frame, error);
+	return try_frame(top, err, error);
+}
+
+/*
+ * The screen turned out to need something else: the sample gets it, its interval goes on. A map
+ * says which region is the hottest, so that may happen twice; a map that fills would go on so.
+ */
+static int catch_up(struct top *top, struct dmem_error *error)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < CATCH_UPS; i++) {
+		struct top_want now = what_to_read(top);
+
+		if (!top->live || top->view.paused || !top->has_model ||
+		    is_same_want(&top->wanted, &now))
+			break;
+		err = try_frame(top, read_live(top, true, error), error);
+		if (!err)
+			err = draw(top, error);
+	}
+	return err;
+}
+
 static int watch(struct top *top, struct dmem_error *error)
 {
 	__u64 last_ns = dmem_clock_ns();
 	unsigned long frame = 1;
-	enum top_action action;
 	int err;
 
 	for (;;) {
+		struct top_event event;
+
 		err = draw(top, error);
+		if (!err)
+			err = catch_up(top, error);
 		if (err || frame == top->options.count)
 			return err;
-		action = screen_wait(time_left_ms(top, last_ns));
-		if (action == TOP_QUIT)
+		event = screen_wait(time_left_ms(top, last_ns));
+		if (top_view_act(&top->view, top->has_model ? &top->model : NULL, &top->grid,
+				 &event))
 			return 0;
-		top_view_act(&top->view, top->has_reading ? &top->model : NULL, action);
+		err = follow(top, error);
+		if (err < 0)
+			return err;
 		if (time_left_ms(top, last_ns))
 			continue;
 		last_ns = dmem_clock_ns();
-		take_reading_or_wait(top);
-		frame++;
+		err = try_frame(top, next_frame(top, error), error);
+		if (err < 0)
+			return err;
+		/* The end of a recording is looked at, too. */
+		if (err)
+			top->view.paused = true;
+		else
+			frame++;
 	}
 }
 
 static int run_screen(struct top *top, struct dmem_error *error)
 {
-	/* Before the terminal is touched: most likely the plane is not loaded. */
-	int err = take_reading(top, error);
+	int err = try_frame(top, next_frame(top, error), error);
 
-	if (!err)
-		err = screen_open(!top->options.no_colours, error);
+	if (err < 0)
+		return err;
+	err = screen_open(!top->options.no_colours, error);
 	if (err)
 		return err;
+	top->view.paused = top->replay;
 	top->view.keys = screen_keys(&top->view.nr_keys);
 	err = watch(top, error);
 	screen_close();
@@ -576,23 +473,33 @@ static int run_screen(struct top *top, struct dmem_error *error)
 
 int main(int argc, char **argv)
 {
-	struct top top = { .options.delay_s = DELAY_DEFAULT_S };
+	static struct top top;
 	struct dmem_error error = {};
 	int err;
 
-	err = parse_options(argc, argv, &top.options);
+	err = top_parse_options(argc, argv, &top.options);
 	if (err)
 		return err - 1;
-	if (top.options.output == SCREEN && !(isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)))
-		return usage_fail("not a terminal: use -b, --once or --json",
-				  isatty(STDOUT_FILENO) ? "standard input" : "standard output");
+	if (top.options.output == TOP_OUTPUT_SCREEN &&
+	    !(isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)))
+		return top_usage_fail("not a terminal: use -b, --once, --json or --csv",
+				      isatty(STDOUT_FILENO) ? "standard input" : "standard output");
 	setlocale(LC_CTYPE, "");
+	/* The same few large pieces come and go with every frame: not to and from the kernel. */
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	/* What it has to say is in the errors. */
 	libbpf_set_print(NULL);
 	top.view.unicode = !top.options.ascii && !strcmp(nl_langinfo(CODESET), "UTF-8");
 	top.view.delay_s = top.options.delay_s;
-	err = top.options.output == SCREEN ? run_screen(&top, &error) : run_batch(&top, &error);
-	forget_reading(&top);
+	top.view.sort = top.options.sort;
+	snprintf(top.view.filter, sizeof(top.view.filter), "%s",
+		 top.options.name ? top.options.name : "");
+	err = open_source(&top, &error);
+	if (!err)
+		err = top.options.output == TOP_OUTPUT_SCREEN ? run_screen(&top, &error) :
+								run_batch(&top, &error);
+	close_source(&top);
 	if (screen_signal()) {
 		signal(screen_signal(), SIG_DFL);
 		raise(screen_signal());

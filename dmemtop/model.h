@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * model.h - VMs and their regions as figures, from one or two readings of the BPF plane.
+ * model.h - VMs, donors and regions as figures, from one or two samples.
  *
  * Plain data: nothing here knows of terminals, text or JSON. What a figure is about is its span:
- * the time between the two readings, or everything since the plane was loaded where there is one.
+ * the time between the two samples, or everything since the plane was loaded where there is one.
  */
 #ifndef DMEMTOP_MODEL_H
 #define DMEMTOP_MODEL_H
@@ -11,51 +11,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "plane.h"
+#include "sample.h"
 
-/** A double that is not known: no reading before, or nothing to make it from. */
+/** A double that is not known: no sample before, or nothing to make it from. */
 #define TOP_UNKNOWN	(-1.0)
 
-/**
- * struct top_reading - the plane at one time
- * @time_ns: CLOCK_MONOTONIC
- * @plane_id: another one where the plane was loaded anew: no counter goes on across that
- * @epoch: number of the epoch that touched pages are counted in
- * @has_regions: @regions were asked for
- * @vms: by id
- * @regions: by VM and index
- */
-struct top_reading {
-	__u64 time_ns;
-	__u32 plane_id;
-	__u64 epoch;
-	bool has_regions;
-	struct dmem_plane_stats stats;
-	struct dmem_plane_vm *vms;
-	size_t nr_vms;
-	struct dmem_plane_region *regions;
-	size_t nr_regions;
-};
-
-/**
- * top_read - open the plane, read it, close it
- * @reading: takes it, for top_reading_free(); all zero on error
- * @regions: read the regions, too
- * @error: takes the reason
- *
- * Maps that are kept open live on when the plane is unloaded, and count no more. Opening them for
- * every reading is how that is noticed.
- *
- * Return: 0; -ENOENT where the plane is not loaded; another negative errno.
- */
-int top_read(struct top_reading *reading, bool regions, struct dmem_error *error);
-void top_reading_free(struct top_reading *reading);
+#define TOP_PAGE_BYTES		4096ULL
+#define TOP_REGION_BYTES	(DMEM_MAP_REGION_PAGES * TOP_PAGE_BYTES)
 
 /** enum top_count - what is shown as a rate. */
 enum top_count {
 	TOP_FAULTS,
 	TOP_SOFT_FAULTS,
 	TOP_FETCHES,
+	TOP_FETCHED_PAGES,
 	TOP_PREFETCHED_PAGES,
 	TOP_EVICTED_PAGES,
 	TOP_WRITEBACK_PAGES,
@@ -64,7 +33,7 @@ enum top_count {
 };
 
 /**
- * struct top_region - one region
+ * struct top_region - one region, for JSON
  * @local_pages, @remote_pages: as of its last event
  * @touched_pages: seen in use in the present epoch, or in the one before where there was no use
  *	since; 0 for a region idle for longer
@@ -96,14 +65,19 @@ struct top_region {
  * @value: as the map has it; the name ends within its array
  * @total: counts since the plane was loaded
  * @span: counts of the span
- * @per_s: rates over the span, by enum top_count; TOP_UNKNOWN without a reading before
+ * @per_s: rates over the span, by enum top_count; TOP_UNKNOWN without a sample before
  * @fetch_p50_ns, @fetch_p99_ns: of the span's fetch latency, or TOP_UNKNOWN; interpolated inside
  *	their log2 slots (lib/hist.h)
  * @prefetch_accuracy: used / (used + unused) of the span's prefetched pages that were decided
  *	either way, 0 ... 1 or TOP_UNKNOWN
+ * @stall_share: time that faults waited for fetches in the span, as a share of one vCPU's time:
+ *	above 1 where several waited at once; TOP_UNKNOWN without a sample before
+ * @hit_share: of the span's accesses that the core saw and that were not first touches, those
+ *	that found the page local, 0 ... 1 or TOP_UNKNOWN
+ * @order: that most of the span's fetches had; -1 without a fetch
+ * @donor: of its pool, in the model's sample; NULL where it was not found
  * @regions_by_order: regions by the order in force
  * @regions: by index
- * @ranked: the same as top_sort_regions() left them
  */
 struct top_vm {
 	__u32 id;
@@ -114,35 +88,61 @@ struct top_vm {
 	double fetch_p50_ns;
 	double fetch_p99_ns;
 	double prefetch_accuracy;
+	double stall_share;
+	double hit_share;
+	int order;
+	const struct top_donor *donor;
 	size_t regions_by_order[DMEM_MAP_ORDERS];
 	struct top_region *regions;
-	struct top_region **ranked;
 	size_t nr_regions;
 };
 
 /**
- * struct top_model - all of it
- * @interval_ns: length of the span; 0 where it is everything since the plane was loaded
- * @region_bytes: of every region
- * @vms: by id until top_sort_vms()
+ * struct top_latency - fetches of one VM memory from one donor
+ * @span: in the span
  */
-struct top_model {
-	__u64 time_ns;
-	__u64 interval_ns;
-	__u64 region_bytes;
-	__u64 epoch;
-	bool has_regions;
-	struct dmem_plane_stats stats;
-	struct top_vm *vms;
-	size_t nr_vms;
-	struct top_region *regions;
-	struct top_region **ranked;
+struct top_latency {
+	struct dmem_latency_key key;
+	struct dmem_latency_value span;
 };
 
 /**
- * top_model_build - figures from two readings
+ * struct top_point - the host at one time, for the curves of the last minutes
+ * @p99_ns: of all VMs' fetches; 0 without one
+ * @stall_share: of all VMs: vCPUs' worth of waiting
+ */
+struct top_point {
+	double faults_per_s;
+	double bytes_per_s;
+	double p99_ns;
+	double stall_share;
+};
+
+/**
+ * struct top_model - all of it
+ * @sample: the later one; the model points into it
+ * @interval_ns: length of the span; 0 where it is everything since the plane was loaded
+ * @has_latency_span: @latencies are of the span, not of everything
+ * @nr_filtered: VM memories that were left out for their names
+ * @vms: by id until top_sort_vms()
+ */
+struct top_model {
+	const struct top_sample *sample;
+	__u64 interval_ns;
+	struct top_point point;
+	struct top_vm *vms;
+	size_t nr_vms;
+	size_t nr_filtered;
+	struct top_latency *latencies;
+	size_t nr_latencies;
+	bool has_latency_span;
+	struct top_region *regions;
+};
+
+/**
+ * top_model_build - figures from two samples
  * @model: takes them, for top_model_free(); all zero on error
- * @now: the later reading
+ * @now: the later one, which must stay as long as the model
  * @before: the earlier one; NULL, or one of another loading of the plane, for totals
  * @name: only VMs whose name contains it; NULL for all
  *
@@ -150,29 +150,33 @@ struct top_model {
  *
  * Return: 0 or -ENOMEM.
  */
-int top_model_build(struct top_model *model, const struct top_reading *now,
-		    const struct top_reading *before, const char *name);
+int top_model_build(struct top_model *model, const struct top_sample *now,
+		    const struct top_sample *before, const char *name);
 void top_model_free(struct top_model *model);
 
 /** top_count_of - one of the counts; fetches are the sum over the orders. */
 __u64 top_count_of(const struct dmem_vm_stats *stats, enum top_count count);
 
-/** enum top_vm_sort - most first, but names from A to Z. */
-enum top_vm_sort { TOP_VMS_BY_FAULTS, TOP_VMS_BY_REMOTE, TOP_VMS_BY_NAME, TOP_VM_SORTS };
+/** top_find_vm - the VM memory with this id; NULL where there is none. */
+const struct top_vm *top_find_vm(const struct top_model *model, __u32 id);
 
-/** enum top_region_sort - most misses and largest order first; the index goes up. */
-enum top_region_sort {
-	TOP_REGIONS_BY_MISSES,
-	TOP_REGIONS_BY_INDEX,
-	TOP_REGIONS_BY_ORDER,
-	TOP_REGION_SORTS,
-};
+/** top_vm_regions - how many regions it has, touched or not. */
+__u32 top_vm_regions(const struct top_vm *vm);
 
-void top_sort_vms(struct top_model *model, enum top_vm_sort sort);
-/** top_sort_regions - put @vm->ranked in order. */
-void top_sort_regions(struct top_vm *vm, enum top_region_sort sort);
+/** top_name_matches - whether a text has a part of it, capital letters or not. */
+bool top_name_matches(const char *text, const char *part);
 
-/** top_find_region - the region with this index; NULL where nothing touched it yet. */
-const struct top_region *top_find_region(const struct top_vm *vm, __u32 index);
+/**
+ * top_explain - in a sentence, how a VM memory fares, and why
+ * @vm: of @model
+ * @buf: takes it; 200 bytes do
+ * @len: of @buf
+ *
+ * Return: how bad it is: 0 not, 1 to be looked at, 2 it hurts; by the thresholds of explain.c.
+ */
+int top_explain(const struct top_vm *vm, char *buf, size_t len);
+
+/** top_severity - that figure alone. */
+int top_severity(const struct top_vm *vm);
 
 #endif /* DMEMTOP_MODEL_H */

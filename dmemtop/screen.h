@@ -8,7 +8,8 @@
 #ifndef DMEMTOP_SCREEN_H
 #define DMEMTOP_SCREEN_H
 
-#include "layout.h"
+#include "error.h"
+#include "view.h"
 
 /**
  * screen_open - take the terminal
@@ -32,7 +33,7 @@ void screen_draw(const struct top_grid *grid);
  * Return: TOP_NOTHING when the time is over or the terminal has another size; TOP_QUIT also for a
  * signal and when the terminal is gone.
  */
-enum top_action screen_wait(int timeout_ms);
+struct top_event screen_wait(int timeout_ms);
 
 /** screen_signal - the signal that asked to end; 0 where it was none. */
 int screen_signal(void);

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "plane.h"
+#include "scan.h"
 
 /* Entries asked for at a time: a 16 GiB VM's regions in two calls. */
 #define BATCH_ENTRIES	4096
@@ -191,44 +192,48 @@ static int read_cpus(int fd, const void *key, void *sum, size_t size)
 	return err;
 }
 
-static int read_vm_stats(const struct dmem_plane *plane, struct dmem_plane_vm *vm)
-{
-	struct dmem_vm_key key = { .vm = vm->id };
-	int err = read_cpus(plane->map[DMEM_PLANE_VM_STATS], &key, &vm->stats, sizeof(vm->stats));
+/* Entries of the map `latencies`, as they come. */
+struct latencies {
+	struct dmem_plane_latency *entries;
+	size_t nr;
+	bool failed;
+};
 
-	/* No event yet: nothing to add up. */
-	return err == -ENOENT ? 0 : err;
+static void add_latency(const void *key, const void *value, void *data)
+{
+	struct latencies *to = data;
+	struct dmem_plane_latency *longer;
+
+	longer = reallocarray(to->entries, to->nr + 1, sizeof(*longer));
+	if (!longer) {
+		to->failed = true;
+		return;
+	}
+	to->entries = longer;
+	memcpy(&longer[to->nr].key, key, sizeof(longer->key));
+	memcpy(&longer[to->nr++].value, value, sizeof(longer->value));
 }
 
 int dmem_plane_read_latencies(const struct dmem_plane *plane,
 			      struct dmem_plane_latency **latencies, size_t *nr,
 			      struct dmem_error *error)
 {
-	int fd = plane->map[DMEM_PLANE_LATENCIES], err;
-	struct dmem_latency_key key, *last = NULL;
-	struct dmem_plane_latency *grown;
+	struct latencies to = {};
+	struct dmem_scan scan;
+	int err = dmem_scan_begin_cpus(&scan, DMEM_PLANE_LATENCIES, sizeof(struct dmem_latency_key),
+				       sizeof(struct dmem_latency_value));
 
-	*latencies = NULL;
-	*nr = 0;
-	while (!(err = bpf_map_get_next_key(fd, last, &key))) {
-		grown = realloc(*latencies, (*nr + 1) * sizeof(*grown));
-		err = grown ? 0 : -ENOMEM;
-		if (err)
-			break;
-		*latencies = grown;
-		grown[*nr].key = key;
-		err = read_cpus(fd, &key, &grown[*nr].value, sizeof(grown->value));
-		/* Deleted meanwhile, like the rest of its VM memory: begin anew. */
-		last = err == -ENOENT ? NULL : &grown[*nr].key;
-		*nr = err == -ENOENT ? 0 : *nr + 1;
-		if (err && err != -ENOENT)
-			break;
+	if (!err) {
+		err = dmem_scan_all(plane, &scan, add_latency, &to, error);
+		dmem_scan_end(&scan);
 	}
-	if (err == -ENOENT)
-		return 0;
-	free(*latencies);
-	*latencies = NULL;
-	return read_fail(error, err, DMEM_PLANE_LATENCIES);
+	if (to.failed)
+		err = -ENOMEM;
+	*latencies = err ? NULL : to.entries;
+	*nr = err ? 0 : to.nr;
+	if (err)
+		free(to.entries);
+	return err ? read_fail(error, err, DMEM_PLANE_LATENCIES) : 0;
 }
 
 static int compare_vms(const void *a, const void *b)
@@ -236,6 +241,38 @@ static int compare_vms(const void *a, const void *b)
 	const struct dmem_plane_vm *one = a, *two = b;
 
 	return one->id < two->id ? -1 : one->id > two->id;
+}
+
+/* VM memories by id, whose counters are still to come. */
+struct vms {
+	struct dmem_plane_vm *vms;
+	size_t nr;
+};
+
+static void take_vm_stats(const void *key, const void *value, void *data)
+{
+	const struct vms *to = data;
+	struct dmem_plane_vm wanted = { .id = ((const struct dmem_vm_key *)key)->vm }, *vm;
+
+	vm = to->nr ? bsearch(&wanted, to->vms, to->nr, sizeof(wanted), compare_vms) : NULL;
+	if (vm)
+		memcpy(&vm->stats, value, sizeof(vm->stats));
+}
+
+/* Those that have had no event yet are not in that map: zero. */
+static int read_vm_stats(const struct dmem_plane *plane, struct dmem_plane_vm *vms, size_t nr,
+			 struct dmem_error *error)
+{
+	struct vms to = { vms, nr };
+	struct dmem_scan scan;
+	int err = dmem_scan_begin_cpus(&scan, DMEM_PLANE_VM_STATS, sizeof(struct dmem_vm_key),
+				       sizeof(struct dmem_vm_stats));
+
+	if (err)
+		return err;
+	err = dmem_scan_all(plane, &scan, take_vm_stats, &to, error);
+	dmem_scan_end(&scan);
+	return err;
 }
 
 int dmem_plane_read_vms(const struct dmem_plane *plane, struct dmem_plane_vm **vms, size_t *nr,
@@ -261,13 +298,10 @@ int dmem_plane_read_vms(const struct dmem_plane *plane, struct dmem_plane_vm **v
 	for (i = 0; i < entries.nr; i++) {
 		(*vms)[i].id = keys[i].vm;
 		(*vms)[i].value = values[i];
-		err = read_vm_stats(plane, &(*vms)[i]);
-		if (err)
-			goto out;
 	}
 	qsort(*vms, entries.nr, sizeof(**vms), compare_vms);
-	*nr = entries.nr;
-	err = 0;
+	err = read_vm_stats(plane, *vms, entries.nr, error);
+	*nr = err ? 0 : entries.nr;
 out:
 	entries_free(&entries);
 	if (err) {

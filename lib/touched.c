@@ -5,7 +5,11 @@
 
 unsigned int dmem_touched_pages(const __u64 *touched)
 {
-	return dmem_touched_blocks(touched, 0);
+	unsigned int pages = 0;
+
+	for (unsigned int i = 0; i < DMEM_MAP_REGION_PAGES / 64; i++)
+		pages += (unsigned int)__builtin_popcountll(touched[i]);
+	return pages;
 }
 
 unsigned int dmem_touched_blocks(const __u64 *touched, unsigned int order)

@@ -52,7 +52,7 @@ $(O)/stress: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/stress/*.c)) $(LIBDMEM
 	$(CC) -o $@ $(filter %.o %.a,$^) $(LIBS) -lpthread
 
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
-		$(BENCH_REPORT_OBJS) $(LIBDMEM)
+		$(O)/obj/tests/top/synth.o $(BENCH_REPORT_OBJS) $(LIBDMEM)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(UNIT_LIBS) $(WIRE_LIBS) $(LIBS)
 
@@ -61,12 +61,21 @@ $(O)/unit/memnode_session_test: $(O)/obj/tests/memnode/fake.o
 $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): $(LIBMEMNODE)
 $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): UNIT_LIBS := $(LIBDMEM) $(MEMNODE_LIBS)
 
+.PHONY: golden
+#: make golden         dmemtop's golden screens anew (tests/unit/golden): look at the changes
+golden: $(O)/unit/dmemtop_golden
+	$< --write
+
+# A plane of made-up maps, for dmemtop's cost.
+$(O)/top-plane: $(O)/obj/tests/top/plane.o $(LIBDMEM)
+	$(CC) -o $@ $^ $(LIBS)
+
 $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
 tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(NUMA_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro \
-		$(O)/stress $(O)/hold-kvm
+		$(O)/stress $(O)/hold-kvm $(O)/top-plane
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h

@@ -45,7 +45,7 @@ run() {
 
 suite_unit() {
 	local test
-	for test in out/unit/*; do
+	for test in out/unit/* tests/unit/*.sh; do
 		[ -x "$test" ] && [ -f "$test" ] && run "unit-${test##*/}" "$test"
 	done
 }

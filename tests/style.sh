@@ -17,7 +17,7 @@ result() {
 }
 
 sources() {
-	git ls-files | grep -Ev '^(LICENSE|vmlinux\.h|.*\.md|\.gitignore)$'
+	git ls-files | grep -Ev '^(LICENSE|vmlinux\.h|.*\.md|\.gitignore|tests/unit/golden/.*)$'
 }
 
 without_licence() {

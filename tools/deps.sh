@@ -51,6 +51,7 @@ libsqlite3-dev - the_guest_in_the_benchmark
 iproute2 - tests
 procps - tests
 util-linux - tests
+tmux - tests_of_dmemtop
 '
 if [ "${1:-}" = --debug-kernel ]; then
 	needed+='
@@ -80,7 +81,7 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc; do
+		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc tmux; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle libkeyutils \

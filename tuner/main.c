@@ -207,6 +207,20 @@ static int get_plane(struct tuner *tuner, struct dmem_error *error)
 	return err;
 }
 
+static void begin_journal(struct tuner *tuner, const struct options *options)
+{
+	struct dmem_journal *journal = &tuner->journal;
+
+	journal->pid = (__u32)getpid();
+	if (options->action == RUN)
+		journal->interval_ns = (__u64)(options->interval_s * 1e9);
+	if (tuner->mode == TUNE_STATIC)
+		snprintf(journal->mode, sizeof(journal->mode), "static:%u", tuner->static_order);
+	else
+		snprintf(journal->mode, sizeof(journal->mode), "%s",
+			 tuner->mode == TUNE_AUTO ? "auto" : "off");
+}
+
 static int run(struct tuner *tuner, const struct options *options, struct dmem_error *error)
 {
 	struct timespec interval = {
@@ -220,6 +234,7 @@ static int run(struct tuner *tuner, const struct options *options, struct dmem_e
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
+	begin_journal(tuner, options);
 	do {
 		err = tune_round(tuner, error);
 		if (err)

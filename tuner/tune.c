@@ -125,6 +125,25 @@ static struct model_decision decide(const struct tuner *tuner, const struct dmem
 	return model_decide(&link, sample, current);
 }
 
+static void note_decision(struct tuner *tuner, const struct dmem_plane_vm *vm,
+			  const struct dmem_plane_region *region, unsigned int current,
+			  const struct model_decision *decision)
+{
+	struct dmem_decision entry = {
+		.time_ns = dmem_clock_ns(),
+		.vm = vm->id,
+		.region = region->key.region,
+		.from = current,
+		.order = decision->order,
+		.is_dry_run = tuner->dry_run,
+	};
+
+	snprintf(entry.name, sizeof(entry.name), "%.*s", (int)sizeof(entry.name) - 1,
+		 vm->value.name);
+	snprintf(entry.reason, sizeof(entry.reason), "%s", decision->reason);
+	dmem_journal_add(&tuner->journal, &entry);
+}
+
 /* *@base is what the region's next sample begins at. */
 static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
 		       const struct dmem_plane_region *region, struct dmem_region_value *base,
@@ -142,6 +161,7 @@ static int tune_region(struct tuner *tuner, const struct dmem_plane_vm *vm,
 	printf("dmem-tuner: %s region %u: order %u: %s%s\n", vm->value.name,
 	       region->key.region, decision.order, decision.reason,
 	       tuner->dry_run ? " (dry run: not written)" : "");
+	note_decision(tuner, vm, region, current, &decision);
 	if (tuner->dry_run)
 		return 0;
 	err = dmem_plane_set_order(&tuner->plane, region, decision.order, error);
@@ -190,6 +210,19 @@ static int tune_regions(struct tuner *tuner, const struct dmem_plane_vm *vms, si
 	return err;
 }
 
+/* For dmemtop and whoever else wants to know; a full /run is no reason to stop. */
+static void write_journal(struct tuner *tuner)
+{
+	struct dmem_journal *journal = &tuner->journal;
+	struct dmem_error error;
+
+	journal->round_ns = dmem_clock_ns();
+	journal->rounds = tuner->rounds;
+	journal->decisions = tuner->decisions;
+	if (dmem_journal_write(DMEM_JOURNAL_FILE, journal, &error))
+		fprintf(stderr, "dmem-tuner: %s\n", error.text);
+}
+
 int tune_round(struct tuner *tuner, struct dmem_error *error)
 {
 	struct dmem_plane_region *regions = NULL;
@@ -217,6 +250,7 @@ int tune_round(struct tuner *tuner, struct dmem_error *error)
 	tuner->base = regions;
 	tuner->nr_base = nr_regions;
 	tuner->rounds++;
+	write_journal(tuner);
 	fflush(stdout);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef DMEM_TUNE_H
 #define DMEM_TUNE_H
 
+#include "journal.h"
 #include "model.h"
 #include "plane.h"
 
@@ -26,6 +27,7 @@ struct tuner {
 	__u64 epoch;			/* that this round's touched pages are of */
 	unsigned long long rounds;
 	unsigned long long decisions;
+	struct dmem_journal journal;	/* of the last decisions, written after every round */
 };
 
 /** tune_round - read, decide, write, log each change. 0 or a negative errno. */
