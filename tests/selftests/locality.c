@@ -688,13 +688,13 @@ static void test_lost_events(void)
 }
 
 static const struct test tests[] = {
-	{ "patterns", test_patterns },
-	{ "blocks", test_blocks },
-	{ "above-4g", test_above_4g },
-	{ "first-use", test_first_use },
 	{ "several-vms", test_several_vms },
-	{ "migrating-vcpu", test_migrating_vcpu },
 	{ "two-vcpus", test_two_vcpus },
+	{ "migrating-vcpu", test_migrating_vcpu },
+	{ "first-use", test_first_use },
+	{ "patterns", test_patterns },
+	{ "above-4g", test_above_4g },
+	{ "blocks", test_blocks },
 	{ "lost-events", test_lost_events },
 	{}
 };
