@@ -59,12 +59,17 @@ pair() {
 	pair_routes
 }
 
+# Whatever there is of it: it may have been made only in part.
 unpair() {
 	local i
 	[ -e /sys/class/net/dmrl0 ] || return 0
-	ip rule add pref 0 lookup local
-	for i in 10 11 12 13 20; do ip rule del pref "$i"; done
-	for i in 0 1; do rdma link del "dmrl$i"; done
+	ip rule show pref 0 | grep -q . || ip rule add pref 0 lookup local
+	for i in 10 11 12 13 20; do
+		ip rule show pref "$i" | grep -q . && ip rule del pref "$i"
+	done
+	for i in 0 1; do
+		[ ! -e "/sys/class/infiniband/dmrl$i" ] || rdma link del "dmrl$i"
+	done
 	ip link del dmrl0
 }
 
