@@ -108,4 +108,7 @@ void peer_join(struct peer *peer);
 int peer_io(struct peer_conn *conn, enum ibv_wr_opcode opcode, uint64_t address, uint32_t rkey,
 	    uint32_t bytes);
 
+/** peer_cut_off - whether a READ fails, or is not answered at all */
+bool peer_cut_off(struct peer_conn *conn, uint64_t address, uint32_t rkey);
+
 #endif /* DMEM_PEER_H */

@@ -260,7 +260,8 @@ static void superseded(void)
 	CHECK(dmem_le16(msg.header.type) == DMEM_WIRE_ERROR && !msg.header.seq);
 	CHECK(dmem_le32(msg.error.code) == DMEM_WIRE_SUPERSEDED);
 	CHECK(peer_ended(&older.control, 20000 * slowness()));
-	CHECK(peer_io(&older.data, IBV_WR_RDMA_READ, had.address, had.rkey, 4096));
+	CHECK(peer_ended(&older.data, 20000 * slowness()));
+	CHECK(peer_cut_off(&older.data, had.address, had.rkey));
 	peer_join(&newer);
 	CHECK(!peer_lease(&newer, 0, had.generation, &had));
 	check_all(&newer, &had, 3);
@@ -382,7 +383,8 @@ static void silence_and_grace(void)
 	open_with_data(&other, donor_key);
 	new = lease(&other, 0);
 	check_zeros(&other, &new);
-	CHECK(peer_io(&peer.data, IBV_WR_RDMA_READ, had.address, had.rkey, 4096));
+	CHECK(peer_ended(&peer.data, 20000 * slowness()));
+	CHECK(peer_cut_off(&peer.data, had.address, had.rkey));
 	peer_drop(&peer);
 	peer_open(&peer);
 	CHECK(!(dmem_le32(peer.handshake.challenge.flags) & DMEM_WIRE_F_KNOWN));
