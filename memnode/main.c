@@ -227,9 +227,12 @@ static void go_round(struct daemon *daemon)
 		metrics_run(daemon->metrics);
 }
 
+/* What is given back is answered for when it is free, not when its lease ends. */
 static bool is_drained(const struct donor *donor)
 {
-	return donor->draining && (!donor->store.nr_leased || donor->drain_end_ms <= now_ms());
+	bool all_back = donor->store.nr_free + donor->counters.lost == donor->store.nr_extents;
+
+	return donor->draining && (all_back || donor->drain_end_ms <= now_ms());
 }
 
 static void end_sessions(struct daemon *daemon)
