@@ -179,6 +179,8 @@ static void next_epoch(void)
 	uint64_t before = epoch_number();
 	struct dmem_error error;
 
+	/* Has all told that is waiting in a batch: it is of the epoch that ends. */
+	vm_get(scene.file);
 	check_plane(dmem_plane_next_epoch(&scene.plane, &error), &error);
 	CHECK(epoch_number() == before + 1);
 	memset(wanted, 0, sizeof(wanted));

@@ -179,9 +179,9 @@ static void test_link(void)
 	/* Nearly every request loses a packet, which takes soft-RoCE 0.3 s to find out. */
 	vm_set_order(fd, 3);
 	netem("loss 5% delay 1ms reorder 99% 50%");
-	for (uint64_t page = 0; page < POOL_PAGES / 32; page++)
+	for (uint64_t page = 0; page < POOL_PAGES / 128; page++)
 		verify_page(map, page, 1);
-	for (uint64_t page = 0; page < POOL_PAGES; page += 32)
+	for (uint64_t page = 0; page < POOL_PAGES; page += 128)
 		verify_page(map, page, 1);
 	netem("delay 0");
 	vm_set_order(fd, 6);
@@ -193,10 +193,6 @@ static void test_link(void)
 		netem("loss 0%");
 		usleep(3000000 * slowness());
 	}
-	CHECK(!system("ip link set dmrl1 down"));
-	usleep(5000000 * slowness());
-	CHECK(!system("ip link set dmrl1 up && sleep 1 && tests/vm/rxe.sh pair-routes"));
-	usleep(3000000 * slowness());
 	reader_end(reader);
 	verify_all(map, 2);
 	CHECK(!vm_get(fd).errors);

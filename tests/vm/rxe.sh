@@ -6,7 +6,6 @@
 #   rxe.sh up [N]   makes N (1); prints a line for each: ADDRESS RDMA-DEVICE INTERFACE
 #   rxe.sh pair     makes two with a link between them, dmrl0 with 10.78.0.1 and dmrl1 with
 #                   10.78.0.2: what goes from one to the other passes both and can be disturbed
-#   rxe.sh pair-routes   routes of the pair, after one of them was down
 #   rxe.sh down     removes all of them; processes that use them must have ended: the kernel waits
 # Device I is dmrxI on dmrxI with 10.77.I.1/24, a veth: a dummy's speed is not known, which the
 # kernel says each time that it is asked.
@@ -31,12 +30,6 @@ up() {
 	done
 }
 
-# Both ends are this host's: local addresses are looked up last, and only for what arrives.
-pair_routes() {
-	ip route replace 10.78.0.2 dev dmrl0 src 10.78.0.1 table 780
-	ip route replace 10.78.0.1 dev dmrl1 src 10.78.0.2 table 781
-}
-
 pair() {
 	local i
 	drivers
@@ -56,7 +49,9 @@ pair() {
 	ip rule add pref 13 oif dmrl1 to 10.78.0.1 lookup 781
 	ip rule add pref 20 lookup local
 	ip rule del pref 0
-	pair_routes
+	# Both ends are this host's: local addresses are looked up last, for what arrives.
+	ip route replace 10.78.0.2 dev dmrl0 src 10.78.0.1 table 780
+	ip route replace 10.78.0.1 dev dmrl1 src 10.78.0.2 table 781
 }
 
 # Whatever there is of it: it may have been made only in part.
@@ -86,10 +81,9 @@ down() {
 case ${1:-} in
 up) up "${2:-1}" ;;
 pair) pair ;;
-pair-routes) pair_routes ;;
 down) down ;;
 *)
-	echo "rxe.sh: up [N], pair, pair-routes or down, not '${1:-}'" >&2
+	echo "rxe.sh: up [N], pair or down, not '${1:-}'" >&2
 	exit 2
 	;;
 esac
