@@ -80,6 +80,8 @@ if [ -n "$nodes" ]; then
 	for ((cpu = 0; cpu < cpus; cpu++)); do
 		numa+=(--numa "${nodes}G,cpus=$cpu")
 	done
+	# Each in a socket of its own: a kernel warns of one that is in two nodes.
+	machine+=("--qemu-opts=-smp $cpus,sockets=$cpus,cores=1,threads=1")
 fi
 
 # Frames of 4096 bytes of RDMA's payload and their headers.
