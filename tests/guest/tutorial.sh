@@ -37,7 +37,7 @@ rm -f out/vm0.log
 status=0
 PATH=$work/bin:$PATH timeout $((400 * ${DMEM_SLOW:-1})) bash -xeo pipefail -c "
 	trap 'jobs -p >\"$work/pids\"' EXIT
-	. \"$work/commands\"" >&2 || status=$?
+	. \"$work/commands\"" 2>&1 | sed 's/^/# /' || status=$?
 [ "$status" -ne 0 ] || exit 0
 echo "tutorial.sh: status $status; the end of the guest's console:" >&2
 tail -n 20 out/vm0.log | tr -d '\r' >&2
