@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 #include "dmemctl.h"
 #include "events.skel.h"
 #include "json.h"
+#include "plane.h"
 #include "units.h"
 
 #include "bpf/notice.h"
@@ -41,22 +41,11 @@ static void end(int signal)
 	is_over = true;
 }
 
-static char libbpf_said[256];
-
-/* The first thing that libbpf complains of is the cause: what follows is consequence. */
-static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN && !*libbpf_said) {
-		vsnprintf(libbpf_said, sizeof(libbpf_said), format, args);
-		libbpf_said[strcspn(libbpf_said, "\n")] = 0;
-	}
-	return 0;
-}
-
 static int fail_bpf(const struct call *call, const char *step)
 {
-	return fail(call, "%s the BPF programs: %s%s%s", step, strerror(errno),
-		    *libbpf_said ? ": " : "", libbpf_said);
+	const char *reason = strerror(errno), *said = dmem_libbpf_said();
+
+	return fail(call, "%s the BPF programs: %s%s%s", step, reason, *said ? ": " : "", said);
 }
 
 /* CLOCK_MONOTONIC as UTC with milliseconds: "2026-01-31T12:00:00.123Z". */
@@ -181,7 +170,7 @@ int follow_events(struct call *call)
 
 	if (status)
 		return status;
-	libbpf_set_print(keep_warning);
+	dmem_libbpf_listen();
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);

@@ -62,6 +62,17 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+void dmem_libbpf_listen(void)
+{
+	libbpf_said[0] = 0;
+	libbpf_set_print(keep_warning);
+}
+
+const char *dmem_libbpf_said(void)
+{
+	return libbpf_said;
+}
+
 void dmem_plane_set_verbose(bool verbose)
 {
 	is_verbose = verbose;
@@ -348,8 +359,7 @@ int dmem_plane_load(bool *has_kvm, struct dmem_error *error)
 {
 	int err, lock;
 
-	libbpf_said[0] = 0;
-	libbpf_set_print(keep_warning);
+	dmem_libbpf_listen();
 	err = check_system(error);
 	if (!err)
 		err = mount_bpffs(error);

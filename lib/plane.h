@@ -73,6 +73,12 @@ void dmem_plane_set_verbose(bool verbose);
  */
 void dmem_plane_set_limits(__u32 vms, __u32 regions);
 
+/** dmem_libbpf_listen - forget what libbpf said, and keep the next thing that it complains of */
+void dmem_libbpf_listen(void);
+
+/** dmem_libbpf_said - that complaint; "" where there was none. */
+const char *dmem_libbpf_said(void);
+
 /** dmem_plane_unload - detach and unpin. ENOENT when it is not loaded. */
 int dmem_plane_unload(struct dmem_error *error);
 

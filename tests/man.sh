@@ -3,18 +3,7 @@
 # The manual pages are without fault, and say of options what the programs say. TAP.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-number=0 failed=0
-
-result() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number $1"
-	else
-		echo "$2" | head -n 20 | sed 's/^/# /'
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
+. tests/result.sh
 
 long_options() {
 	grep -oE -- '(^|[^-a-z])--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' | sort -u

@@ -3,18 +3,7 @@
 # What a build does not show: licence lines, clean sources, user space under clang too. TAP.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-number=0 failed=0
-
-result() {
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number $1"
-	else
-		echo "$2" | head -n 20 | sed 's/^/# /'
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
+. tests/result.sh
 
 sources() {
 	git ls-files | grep -Ev '^(LICENSE|vmlinux\.h|.*\.md|\.gitignore|tests/unit/golden/.*)$'
