@@ -6,76 +6,33 @@
 #ifndef DMEM_CORE_BPF_H
 #define DMEM_CORE_BPF_H
 
-enum dmem_vm_event {
-	DMEM_VM_CREATED,
-	DMEM_VM_CHANGED,
-	DMEM_VM_FIGURES,
-	DMEM_VM_GONE,
-};
-
-enum dmem_fault_kind {
-	DMEM_FAULT_SOFT,
-	DMEM_FAULT_ZERO,
-	DMEM_FAULT_FETCH,
-	DMEM_FAULT_WAIT,
-	DMEM_FAULT_RESCUE,
-	DMEM_FAULT_ERROR,
-};
-
-enum dmem_event_kind {
-	DMEM_EVENT_FETCHED = 8,
-	DMEM_EVENT_PREFETCHED,
-	DMEM_EVENT_FETCH_ERROR,
-	DMEM_EVENT_EVICTED,
-	DMEM_EVENT_WRITTEN,
-};
-
-#define DMEM_FAULT_F_WRITE	1
-#define DMEM_FAULT_F_PREFETCHED	4
-#define DMEM_FAULT_F_RETRIED	8
+/* Read in place, so its layout must be the module's; programs compare the sizes. */
+#include "core-kmod/event.h"
 
 #define DMEM_MAGIC		0x6d656d64
 #define DMEM_ORDER_DEFAULT	0xffffffffU
 #define DMEM_PAGE_SHIFT		12
 #define DMEM_REGION_ORDER	9
 
-#define DMEM_EVENT_BATCH	16
-
-/* Copied as it is, so its layout must be the module's; programs compare the sizes. */
-struct dmem_event {
-	u32 vm;
-	u32 region;
-	u16 page;
-	u16 last;
-	u8 kind;
-	u8 flags;
-	u8 order;
-	u8 time_log2;
-	u64 time_ns;
-	u32 donor;
-	u16 nr_pages;
-	u16 nr_unused;
-	u16 local_pages;
-	u16 remote_pages;
-	u16 version;
-	u8 distance_log2;
-	u8 reserved;
-};
-
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct dmem_vm_ident {
 	u32 id;
-	u32 order;
+	u32 donor;
 	u64 size_bytes;
 	u64 direct_limit_bytes;
 	char name[64];
-	u32 donor;
+	u32 order;
+};
+
+struct dmem_region_ident {
+	u32 index;
+	u16 local_pages;
+	u16 remote_pages;
 };
 
 struct dmem_event_batch {
 	u32 nr;
-	struct dmem_event events[DMEM_EVENT_BATCH];
 };
 
 struct dmem_fetch_ctx {
@@ -93,5 +50,8 @@ struct dmem_policy_ops {
 };
 
 #pragma clang attribute pop
+
+/* The module's: the events of a batch, as memory of so many bytes; NULL where they are not. */
+extern u8 *dmem_batch_events(struct dmem_event_batch *batch, const int rdwr_buf_size) __ksym;
 
 #endif /* DMEM_CORE_BPF_H */

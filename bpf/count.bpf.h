@@ -58,6 +58,12 @@ struct {
 	__type(value, struct dmem_region_value);
 } regions SEC(".maps");
 
+/* Regions with something new to be judged by, for the tuner: 65,536 between two of its rounds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} active SEC(".maps");
+
 static const struct dmem_vm_stats no_stats;
 static const struct dmem_vm_value no_vm;
 static const struct dmem_latency_value no_latency;
@@ -133,6 +139,23 @@ static __always_inline struct dmem_region_value *region_of(u32 vm, u32 region)
 static __always_inline void add(u32 *counter, u32 n)
 {
 	__sync_fetch_and_add(counter, n);
+}
+
+/* A counter that regions are judged by: every so many of its events the tuner is told. */
+static __always_inline void add_telling(u32 *counter, u32 n, u32 vm, u32 region)
+{
+	u32 old = __sync_fetch_and_add(counter, n);
+	struct dmem_region_key *key;
+
+	if (old / DMEM_ACTIVE_EVENTS == (old + n) / DMEM_ACTIVE_EVENTS)
+		return;
+	/* Where the ring is full the tuner sees that, and looks at all regions. */
+	key = bpf_ringbuf_reserve(&active, sizeof(*key), 0);
+	if (!key)
+		return;
+	key->vm = vm;
+	key->region = region;
+	bpf_ringbuf_submit(key, BPF_RB_NO_WAKEUP);
 }
 
 /* How often two CPUs may meet at a slot before one gives up. */

@@ -15,6 +15,7 @@
 #define DMEM_MAP_NAME_LEN	64
 #define DMEM_MAP_ORDERS		10
 #define DMEM_MAP_REGION_PAGES	512
+#define DMEM_MAP_REGION_BYTES	(DMEM_MAP_REGION_PAGES * 4096ULL)
 #define DMEM_LATENCY_SLOTS	32
 /* Of distances that have a sign: log2 slots downwards, one for 0, log2 slots upwards. */
 #define DMEM_DISTANCE_ZERO	9
@@ -68,7 +69,7 @@ struct dmem_vm_key {
 
 /**
  * struct dmem_vm_value - one VM memory: map `vms`
- * @name: the file's name when it was made
+ * @name: the file's name when it was made; below the pool's root with its directory's before it
  * @direct_bytes, @remote_bytes: the core's own figures as of @updated_ns
  * @updated_ns: CLOCK_MONOTONIC of the last event that told them
  * @default_order: block order where nothing is decided
@@ -155,7 +156,13 @@ struct dmem_latency_value {
 	__u64 rest_ns[DMEM_MAP_ORDERS];
 };
 
-/** struct dmem_region_key - key of the maps `regions` and `orders`. */
+/* In `orders`: for all regions of a VM memory that have no decision of their own. */
+#define DMEM_REGION_ALL		0xffffffffU
+
+/* A region is told of in `active` each time that one of three counters has grown by as many. */
+#define DMEM_ACTIVE_EVENTS	16
+
+/** struct dmem_region_key - key of the maps `regions` and `orders`; what `active` is a ring of. */
 struct dmem_region_key {
 	__u32 vm;
 	__u32 region;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * policy.bpf.c - what was decided for a region, handed to the core. A region without a
- * decision has the VM's default order. The core clamps whatever comes.
+ * decision has the one for all of its VM, and without that the VM's default order. The core
+ * clamps whatever comes.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -26,6 +27,10 @@ u32 BPF_PROG(fetch_order, struct dmem_fetch_ctx *fetch)
 	struct dmem_region_key key = { .vm = fetch->vm, .region = fetch->region };
 	struct dmem_order_value *decided = bpf_map_lookup_elem(&orders, &key);
 
+	if (!decided) {
+		key.region = DMEM_REGION_ALL;
+		decided = bpf_map_lookup_elem(&orders, &key);
+	}
 	if (!decided)
 		return DMEM_ORDER_DEFAULT;
 	__sync_fetch_and_add(&decided->asked, 1);

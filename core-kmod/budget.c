@@ -145,16 +145,16 @@ void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages)
 	wake_up_all(&vm->free_wait);
 }
 
-static long dmem_charge_batch(struct dmem_vm *vm)
+/* Charge as many pages as there is budget for, at most @nr. */
+static long dmem_charge_pages(struct dmem_vm *vm, long nr)
 {
-	long batch = READ_ONCE(vm->stock_batch_pages);
-	long over = atomic_long_add_return(batch, &vm->charged) - READ_ONCE(vm->limit_pages);
+	long over = atomic_long_add_return(nr, &vm->charged) - READ_ONCE(vm->limit_pages);
 
 	if (over <= 0)
-		return batch;
-	over = min(over, batch);
+		return nr;
+	over = min(over, nr);
 	atomic_long_sub(over, &vm->charged);
-	return batch - over;
+	return nr - over;
 }
 
 /* Give budget back whose pages went elsewhere. Any context but hard interrupt. */
@@ -166,15 +166,15 @@ static void dmem_uncharge_pages(struct dmem_vm *vm, long nr)
 		wake_up_all(&vm->free_wait);
 }
 
-/* Memory for charged pages: spare pages of this node, then new ones. As many as there are. */
-static unsigned int dmem_alloc_batch(struct dmem_vm *vm, struct page **pages, unsigned int nr,
-				     gfp_t gfp)
+/* Memory for charged pages: a node's spare pages, then new ones. As many as there are. */
+static unsigned int dmem_alloc_charged(struct dmem_vm *vm, int node, gfp_t gfp,
+				       struct page **pages, unsigned int nr)
 {
-	unsigned int spare = dmem_spare_take(&vm->spare[numa_mem_id()], pages, nr), got, i;
+	unsigned int spare = dmem_spare_take(&vm->spare[node], pages, nr), got, i;
 
 	if (spare == nr)
 		return nr;
-	got = spare + dmem_alloc_local(vm, gfp, pages + spare, nr - spare);
+	got = spare + dmem_alloc_local(vm, node, gfp, pages + spare, nr - spare);
 	for (i = spare; i < got; i++)
 		set_page_private(pages[i], want_init_on_alloc(gfp) ? DMEM_STOCK_ZEROED : 0);
 	/* Those of other nodes are too many now. */
@@ -182,22 +182,32 @@ static unsigned int dmem_alloc_batch(struct dmem_vm *vm, struct page **pages, un
 	return got;
 }
 
-/* Fill an empty stock and take a page of it: NULL without budget, an ERR_PTR() without memory. */
-static struct page *dmem_refill_stock(struct dmem_vm *vm, gfp_t gfp)
+/* Charged pages, @nr at most: how many; 0 without budget, -ENOMEM without memory. */
+static int dmem_take_pages(struct dmem_vm *vm, int node, gfp_t gfp, struct page **pages,
+			   unsigned int nr)
 {
-	struct page *pages[DMEM_STOCK_PAGES], *page;
-	unsigned int charged = dmem_charge_batch(vm), got = 0;
-	struct dmem_vm_cpu *own;
+	unsigned int charged = dmem_charge_pages(vm, nr), got = 0;
 
 	if (charged)
-		got = dmem_alloc_batch(vm, pages, charged, gfp);
+		got = dmem_alloc_charged(vm, node, gfp, pages, charged);
 	if (got < charged)
 		dmem_uncharge_pages(vm, charged - got);
 	dmem_trace_vm(vm, DMEM_VM_FIGURES);
 	if (dmem_free_pages(vm) < READ_ONCE(vm->low_pages))
 		dmem_evict_kick(vm);
-	if (!got)
-		return charged ? ERR_PTR(-ENOMEM) : NULL;
+	return charged && !got ? -ENOMEM : got;
+}
+
+/* Fill an empty stock and take a page of it: NULL without budget, an ERR_PTR() without memory. */
+static struct page *dmem_refill_stock(struct dmem_vm *vm, gfp_t gfp)
+{
+	struct page *pages[DMEM_STOCK_PAGES], *page;
+	struct dmem_vm_cpu *own;
+	int got;
+
+	got = dmem_take_pages(vm, numa_mem_id(), gfp, pages, READ_ONCE(vm->stock_batch_pages));
+	if (got <= 0)
+		return ERR_PTR(got);
 
 	page = pages[--got];
 	own = get_cpu_ptr(vm->cpu);
@@ -210,31 +220,60 @@ static struct page *dmem_refill_stock(struct dmem_vm *vm, gfp_t gfp)
 	return page;
 }
 
+static struct page *dmem_stock_take(struct dmem_vm *vm, gfp_t gfp)
+{
+	struct dmem_vm_cpu *own = get_cpu_ptr(vm->cpu);
+	struct page *page = NULL;
+
+	if (own->nr_stock)
+		page = own->stock[--own->nr_stock];
+	put_cpu_ptr(vm->cpu);
+	return page ?: dmem_refill_stock(vm, gfp);
+}
+
 /**
- * dmem_page_take - a page of the budget
+ * dmem_page_take - a page of the budget for a fault
  * @vm: VM memory; process context
- * @prefetch: nobody waits for it: leave what is below the min watermark alone
  *
  * Return: the page, charged, with one reference and any content; NULL when there is no budget,
  * the evictor has been woken then; ERR_PTR(-ENOMEM) when there is no memory.
  */
-struct page *dmem_page_take(struct dmem_vm *vm, bool prefetch)
+struct page *dmem_page_take(struct dmem_vm *vm)
 {
-	struct dmem_vm_cpu *own;
-	struct page *page = NULL;
+	return dmem_stock_take(vm, GFP_HIGHUSER);
+}
 
-	if (prefetch && dmem_free_pages(vm) < READ_ONCE(vm->min_pages)) {
+/**
+ * dmem_pages_take - pages for what nobody waits for
+ * @vm: VM memory; process context
+ * @node: where from: this node alone; NUMA_NO_NODE: as a fault on this CPU
+ * @pages: takes them, as dmem_page_take() returns one
+ * @nr: how many are wanted
+ *
+ * What is below the min watermark is left alone: the evictor is woken instead.
+ *
+ * Return: how many there are.
+ */
+unsigned int dmem_pages_take(struct dmem_vm *vm, int node, struct page **pages, unsigned int nr)
+{
+	const gfp_t gfp = GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN;
+	long room = dmem_free_pages(vm) - READ_ONCE(vm->min_pages);
+	unsigned int got = 0;
+
+	if (room <= 0) {
 		dmem_evict_kick(vm);
-		return NULL;
+		return 0;
 	}
-	own = get_cpu_ptr(vm->cpu);
-	if (own->nr_stock)
-		page = own->stock[--own->nr_stock];
-	put_cpu_ptr(vm->cpu);
-	if (page)
-		return page;
-	return dmem_refill_stock(vm, prefetch ? GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN :
-						GFP_HIGHUSER);
+	nr = min_t(long, nr, room);
+	/* Without the stocks, which are for the faults of their CPU. */
+	if (node != NUMA_NO_NODE)
+		return max(dmem_take_pages(vm, node, gfp | __GFP_THISNODE, pages, nr), 0);
+	for (; got < nr; got++) {
+		pages[got] = dmem_stock_take(vm, gfp);
+		if (IS_ERR_OR_NULL(pages[got]))
+			break;
+	}
+	return got;
 }
 
 /* The content of a page just taken becomes zero. */

@@ -23,8 +23,7 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #endif
 
 #ifdef HAVE_ALLOC_PAGES_BULK_ARRAY
-#undef alloc_pages_bulk
-#define alloc_pages_bulk alloc_pages_bulk_array
+#define alloc_pages_bulk_node alloc_pages_bulk_array_node
 #endif
 
 #ifdef HAVE_INODE_JUST_DROP

@@ -17,11 +17,13 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "batch.h"
 #include "events.h"
 #include "uapi/dmem.h"
 
 #define DMEM_IO_MAX_PAGES	64
 #define DMEM_STOCK_PAGES	16
+#define DMEM_RESTS_MAX		8
 #define DMEM_COPIES_MAX		2
 #define DMEM_KEY_BYTES		32
 
@@ -91,6 +93,8 @@ enum dmem_stat {
 	DMEM_STAT_PREFETCHED_PAGES,
 	DMEM_STAT_PREFETCHED_USED,
 	DMEM_STAT_PREFETCHED_UNUSED,
+	DMEM_STAT_PREFETCHES_QUEUED,
+	DMEM_STAT_PREFETCHES_DROPPED,
 	DMEM_STAT_EVICTED_PAGES,
 	DMEM_STAT_EVICTIONS,
 	DMEM_STAT_WRITEBACK_PAGES,
@@ -108,6 +112,22 @@ enum dmem_stat {
 	DMEM_STATS = DMEM_STAT_FETCHES + DMEM_ORDERS,
 };
 
+/* The rest of a block, which is still to be asked for. */
+struct dmem_rest {
+	struct dmem_region *region;
+	int node;				/* of the CPU that the fault ran on */
+	u16 index;				/* the fault's page */
+	u8 order;
+};
+
+/* prefetch.c: of one CPU. The counts wrap; what is between them waits. */
+struct dmem_rest_queue {
+	struct work_struct work;
+	u32 nr_put;				/* written by faults on this CPU */
+	u32 nr_taken;				/* written by the work item */
+	struct dmem_rest rests[DMEM_RESTS_MAX];
+};
+
 struct dmem_vm_cpu {
 	s64 stat[DMEM_STATS];
 	struct dmem_io *io;			/* for the next fetch of one page, or NULL */
@@ -115,6 +135,7 @@ struct dmem_vm_cpu {
 	unsigned int spin_skips;		/* faults that did not even try */
 	unsigned int nr_stock;			/* with stock: preemption off */
 	struct page *stock[DMEM_STOCK_PAGES];	/* charged, for the next faults here */
+	struct dmem_rest_queue rests;
 };
 
 /* Evicted pages of one node, free, not charged. */
@@ -150,6 +171,7 @@ struct dmem_vm {
 	struct list_head lists[DMEM_LISTS];	/* newest first */
 	long nr_listed[DMEM_LISTS];		/* regions */
 	u32 nr_gone;				/* times that a region's last page went */
+	u32 nr_loops;				/* ... and one came back as in a loop */
 	unsigned int deactivations;		/* evict_mutex */
 	struct mutex evict_mutex;		/* one evictor at a time */
 	struct delayed_work evict_work;
@@ -328,10 +350,21 @@ static inline bool dmem_word_is_busy(u64 word)
 	return dmem_word_state(word) == DMEM_PAGE_FETCHING || word & DMEM_PAGE_INFLIGHT;
 }
 
+/* What changes of words under one hold of region->lock add up to. */
+struct dmem_page_sums {
+	int held;
+	int local;
+	int remote;
+	int versions;
+};
+
 bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word);
+void dmem_page_change(struct dmem_region *region, unsigned int index, u64 word,
+		      struct dmem_page_sums *sums);
+bool dmem_page_settle(struct dmem_region *region, const struct dmem_page_sums *sums);
 
 /* vm.c */
-struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name);
+struct dmem_vm *dmem_vm_create(struct inode *inode, struct dentry *dentry);
 void dmem_vm_destroy(struct dmem_vm *vm);
 void dmem_region_list(struct dmem_region *region, enum dmem_list list, bool oldest);
 void dmem_region_activate(struct dmem_region *region);
@@ -352,7 +385,8 @@ void dmem_vm_set_limit(struct dmem_vm *vm, u64 limit_pages);
 u64 dmem_vm_default_limit(struct dmem_vm *vm, u64 size_pages);
 long dmem_free_pages(struct dmem_vm *vm);
 long dmem_spare_trim(struct dmem_vm *vm);
-struct page *dmem_page_take(struct dmem_vm *vm, bool prefetch);
+struct page *dmem_page_take(struct dmem_vm *vm);
+unsigned int dmem_pages_take(struct dmem_vm *vm, int node, struct page **pages, unsigned int nr);
 void dmem_page_clear(struct page *page);
 void dmem_page_give(struct dmem_vm *vm, struct page *page);
 void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr);
@@ -360,7 +394,8 @@ void dmem_pages_give(struct dmem_vm *vm, struct page **pages, unsigned int nr);
 /* reclaim.c */
 bool dmem_reclaim_active(struct dmem_vm *vm);
 void dmem_reclaim_progress(unsigned long nr);
-unsigned int dmem_alloc_local(struct dmem_vm *vm, gfp_t gfp, struct page **pages, unsigned int nr);
+unsigned int dmem_alloc_local(struct dmem_vm *vm, int node, gfp_t gfp, struct page **pages,
+			      unsigned int nr);
 struct dmem_vm *dmem_reclaim_alloc_vm(void);
 void dmem_reclaim_free_vm(struct dmem_vm *vm);
 void dmem_reclaim_add(struct dmem_vm *vm);
@@ -372,9 +407,17 @@ void dmem_reclaim_exit(void);
 vm_fault_t dmem_fault(struct vm_fault *vmf);
 int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page *page,
 		    unsigned int order, struct dmem_region_ident *ident, u64 *latency_ns);
-void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
+bool dmem_fetch_range(struct dmem_region *region, unsigned int order, int node,
+		      unsigned int next, unsigned int end);
 void dmem_fetch_exit(struct dmem_vm *vm);
 unsigned int dmem_fetch_order(struct dmem_region *region, unsigned int index, u32 flags);
+
+/* prefetch.c */
+extern struct workqueue_struct *dmem_prefetch_wq;
+void dmem_prefetch_rest(struct dmem_region *region, unsigned int index, unsigned int order);
+void dmem_prefetch_init(struct dmem_vm *vm);
+void dmem_prefetch_flush(struct dmem_vm *vm);
+void dmem_prefetch_exit(struct dmem_vm *vm);
 
 /* evict.c */
 void dmem_evict_kick(struct dmem_vm *vm);
@@ -386,14 +429,6 @@ void dmem_release_pages(struct dmem_vm *vm, u64 first, u64 last);
 int dmem_policy_init(void);
 bool dmem_policy_is_there(void);
 u32 dmem_policy_order(struct dmem_fetch_ctx *ctx);
-
-/* batch.c */
-void dmem_batch_init(void);
-void dmem_batch_exit(void);
-void dmem_batch_add(const struct dmem_event *event);
-void dmem_batch_flush(void);
-u64 dmem_time_now(void);
-u64 dmem_time_since(u64 start);
 
 /* transport.c, local.c */
 extern struct dmem_transport dmem_local_transport;

@@ -253,45 +253,36 @@ static void dmem_account_evicted(struct dmem_region *region, struct dmem_region_
 				 unsigned int nr, unsigned int nr_unused)
 {
 	struct dmem_vm *vm = region->vm;
+	struct dmem_telling telling;
 
 	if (!nr)
 		return;
 	dmem_stat_add(vm, DMEM_STAT_EVICTED_PAGES, nr);
 	dmem_stat_add(vm, DMEM_STAT_PREFETCHED_UNUSED, nr_unused);
 	trace_dmem_evict(&vm->ident, ident, nr, nr_unused);
-	if (trace_dmem_events_enabled())
-		dmem_batch_add(&(struct dmem_event) {
-			.vm = vm->ident.id,
-			.region = ident->index,
-			.kind = DMEM_EVENT_EVICTED,
-			.donor = vm->ident.donor,
-			.nr_pages = nr,
-			.nr_unused = nr_unused,
-			.local_pages = ident->local_pages,
-			.remote_pages = ident->remote_pages,
-			.version = ident->version,
-		});
+	if (!trace_dmem_events_enabled())
+		return;
+	telling = dmem_tell_begin(&vm->ident, ident, DMEM_EVENT_EVICTED);
+	telling.event->nr_pages = nr;
+	telling.event->nr_unused = nr_unused;
+	dmem_tell_end(&telling);
 }
 
 static void dmem_trace_written(const struct dmem_io *io, const struct dmem_region_ident *ident,
 			       u64 latency_ns, int err)
 {
+	struct dmem_telling telling;
+
 	trace_dmem_writeback(&io->vm->ident, ident,
 			     dmem_region_first_page(io->region) + io->pages[0].index,
 			     io->nr_pages, latency_ns, err);
-	if (!err && trace_dmem_events_enabled())
-		dmem_batch_add(&(struct dmem_event) {
-			.vm = io->vm->ident.id,
-			.region = ident->index,
-			.page = io->pages[0].index,
-			.kind = DMEM_EVENT_WRITTEN,
-			.time_ns = latency_ns,
-			.donor = io->vm->ident.donor,
-			.nr_pages = io->nr_pages,
-			.local_pages = ident->local_pages,
-			.remote_pages = ident->remote_pages,
-			.version = ident->version,
-		});
+	if (err || !trace_dmem_events_enabled())
+		return;
+	telling = dmem_tell_begin(&io->vm->ident, ident, DMEM_EVENT_WRITTEN);
+	telling.event->page = io->pages[0].index;
+	telling.event->time_ns = latency_ns;
+	telling.event->nr_pages = io->nr_pages;
+	dmem_tell_end(&telling);
 }
 
 static void dmem_writeback_done(struct dmem_io *io, int err)
@@ -561,6 +552,8 @@ int dmem_evict_all(struct dmem_vm *vm, struct dmem_vm_flush *flush)
 	unsigned int flags;
 	long nr = 0;
 
+	/* What faults have left to be fetched would come back later, as if by itself. */
+	dmem_prefetch_flush(vm);
 	if (dmem_evict_begin(vm, &flags))
 		return -EINTR;
 	while (dmem_deactivate_oldest(vm) && !signal_pending(current))

@@ -56,23 +56,15 @@ static noinline void dmem_trace_event(const struct dmem_access *access,
 				      const struct dmem_region_ident *ident, u32 kind, u32 flags,
 				      u64 time_ns)
 {
-	const struct dmem_vm_ident *vm = &access->vm->ident;
+	struct dmem_telling telling = dmem_tell_begin(&access->vm->ident, ident, kind);
 
-	dmem_batch_add(&(struct dmem_event) {
-		.vm = vm->id,
-		.region = ident->index,
-		.page = access->index,
-		.last = access->last,
-		.kind = kind,
-		.flags = flags | dmem_access_flags(access),
-		.order = access->order,
-		.time_ns = time_ns,
-		.donor = vm->donor,
-		.nr_pages = kind == DMEM_FAULT_FETCH && access->came,
-		.local_pages = ident->local_pages,
-		.remote_pages = ident->remote_pages,
-		.version = ident->version,
-	});
+	telling.event->page = access->index;
+	telling.event->last = access->last;
+	telling.event->flags = flags | dmem_access_flags(access);
+	telling.event->order = access->order;
+	telling.event->time_ns = time_ns;
+	telling.event->nr_pages = kind == DMEM_FAULT_FETCH && access->came;
+	dmem_tell_end(&telling);
 }
 
 /* @time_ns: that the fetch took, or since the page came; 0 where nobody knows. */
@@ -311,7 +303,7 @@ static vm_fault_t dmem_fault_fetch(struct dmem_access *access)
 	if (ret < 0)
 		return VM_FAULT_SIGBUS;
 	if (order)
-		dmem_fetch_rest(region, index, order);
+		dmem_prefetch_rest(region, index, order);
 	if (!ret)
 		return DMEM_FAULT_AGAIN;
 	access->vmf->page = page;
@@ -352,7 +344,7 @@ static bool dmem_state_needs_page(enum dmem_page_state state)
 /* A page for an access that seems to need one. 0, or an answer for the mm core. */
 static vm_fault_t dmem_fault_take(struct dmem_access *access, enum dmem_page_state state)
 {
-	struct page *page = dmem_page_take(access->vm, false);
+	struct page *page = dmem_page_take(access->vm);
 
 	if (!page)
 		return dmem_fault_stall(access);

@@ -68,7 +68,8 @@ static bool dmem_fetch_may_retry(int err)
 }
 
 /* One page of a fetch has come, or will not. Returns the page if it is to be freed. */
-static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now)
+static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 now,
+					struct dmem_page_sums *sums)
 {
 	struct dmem_region *region = io->region;
 	unsigned int index = io->pages[i].index;
@@ -80,17 +81,19 @@ static struct page *dmem_fetch_end_page(struct dmem_io *io, u16 i, int err, u64 
 		/* Of interest only where its first use is an event of its own. */
 		if (keep & DMEM_PAGE_PREFETCHED)
 			set_page_private(page, now);
-		dmem_page_set(region, index, dmem_word(DMEM_PAGE_UNMAPPED, keep | DMEM_PAGE_COPY |
-						       DMEM_PAGE_YOUNG, page));
+		dmem_page_change(region, index,
+				 dmem_word(DMEM_PAGE_UNMAPPED, keep | DMEM_PAGE_COPY |
+					   DMEM_PAGE_YOUNG, page), sums);
 		return NULL;
 	}
 	/*
 	 * Nobody has been told anything of a page that no fault asked for: ask again later. Nor is
 	 * a page lost whose donor is only out of reach: who waits asks again, and is told so.
 	 */
-	dmem_page_set(region, index, word & DMEM_PAGE_DEMANDED && !dmem_fetch_may_retry(err) ?
-		      dmem_word(DMEM_PAGE_FAILED, 0, NULL) :
-		      dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL));
+	dmem_page_change(region, index,
+			 word & DMEM_PAGE_DEMANDED && !dmem_fetch_may_retry(err) ?
+			 dmem_word(DMEM_PAGE_FAILED, 0, NULL) :
+			 dmem_word(DMEM_PAGE_REMOTE, DMEM_PAGE_COPY, NULL), sums);
 	return page;
 }
 
@@ -111,27 +114,23 @@ static void dmem_fetch_trace(const struct dmem_io *io, const struct dmem_region_
 			     int err)
 {
 	u64 latency_ns = dmem_time_since(io->start);
+	struct dmem_telling telling;
 
 	if (!latency_ns)
 		return;
 	trace_dmem_fetch(&io->vm->ident, ident,
 			 dmem_region_first_page(io->region) + io->pages[0].index, io->order,
 			 io->nr_pages, io->prefetch ? io->nr_pages : 0, latency_ns, err);
-	if (trace_dmem_events_enabled())
-		dmem_batch_add(&(struct dmem_event) {
-			.vm = io->vm->ident.id,
-			.region = ident->index,
-			.page = io->pages[0].index,
-			.kind = err ? DMEM_EVENT_FETCH_ERROR :
-				io->prefetch ? DMEM_EVENT_PREFETCHED : DMEM_EVENT_FETCHED,
-			.order = io->order,
-			.time_ns = latency_ns,
-			.donor = io->vm->ident.donor,
-			.nr_pages = io->nr_pages,
-			.local_pages = ident->local_pages,
-			.remote_pages = ident->remote_pages,
-			.version = ident->version,
-		});
+	if (!trace_dmem_events_enabled())
+		return;
+	telling = dmem_tell_begin(&io->vm->ident, ident,
+				  err ? DMEM_EVENT_FETCH_ERROR :
+				  io->prefetch ? DMEM_EVENT_PREFETCHED : DMEM_EVENT_FETCHED);
+	telling.event->page = io->pages[0].index;
+	telling.event->order = io->order;
+	telling.event->time_ns = latency_ns;
+	telling.event->nr_pages = io->nr_pages;
+	dmem_tell_end(&telling);
 }
 
 static void dmem_fetch_free(struct dmem_io *io)
@@ -148,6 +147,7 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	struct dmem_region_ident ident;
 	struct dmem_vm *vm = io->vm;
 	u64 now = io->prefetch ? dmem_fetch_clock() : 0;
+	struct dmem_page_sums sums = {};
 	unsigned int nr_lost = 0;
 	u16 i;
 
@@ -155,11 +155,12 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 	rcu_read_lock();
 	spin_lock_bh(&region->lock);
 	for (i = 0; i < io->nr_pages; i++) {
-		struct page *page = dmem_fetch_end_page(io, i, err, now);
+		struct page *page = dmem_fetch_end_page(io, i, err, now, &sums);
 
 		if (page)
 			lost[nr_lost++] = page;
 	}
+	dmem_page_settle(region, &sums);
 	ident = region->ident;
 	spin_unlock_bh(&region->lock);
 	dmem_fetch_wake(region);
@@ -170,12 +171,13 @@ static void dmem_fetch_done(struct dmem_io *io, int err)
 		pr_err_ratelimited("dmem: %s: fetch of %u pages at page %llu failed: %d\n",
 				   vm->ident.name, io->nr_pages,
 				   dmem_region_first_page(region) + io->pages[0].index, err);
-	} else {
-		dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, io->nr_pages);
-		if (io->prefetch)
-			dmem_stat_add(vm, DMEM_STAT_PREFETCHED_PAGES, io->nr_pages);
 	}
 	dmem_fetch_trace(io, &ident, err);
+	if (!err && io->prefetch)
+		dmem_stat_add(vm, DMEM_STAT_PREFETCHED_PAGES, io->nr_pages);
+	/* Last: who sees these pages counted has all else of them, and their event is there. */
+	if (!err)
+		dmem_stat_add(vm, DMEM_STAT_FETCHED_PAGES, io->nr_pages);
 	dmem_fetch_free(io);
 	rcu_read_unlock();
 }
@@ -261,7 +263,7 @@ static bool dmem_fetch_now(struct dmem_region *region, unsigned int index, struc
  * @region: not locked
  * @index: the faulting page, FETCHING and DEMANDED
  * @page: what its word holds
- * @order: of the block around it; the rest is for dmem_fetch_rest()
+ * @order: of the block around it; the rest is for dmem_prefetch_rest()
  * @ident: the region's; as it is now, when the page is here
  * @latency_ns: takes how long it took, when it is here and somebody wants to know
  *
@@ -292,20 +294,32 @@ int dmem_fetch_page(struct dmem_region *region, unsigned int index, struct page 
 	return dmem_fetch_send(io);
 }
 
-/* Pages for what looks REMOTE from @index on, as many as the budget has and the io takes. */
+static bool dmem_looks_remote(struct dmem_region *region, unsigned int index)
+{
+	return dmem_word_state(READ_ONCE(region->words[index])) == DMEM_PAGE_REMOTE;
+}
+
+/* What looks REMOTE from @index on, as much as the io takes. Returns where to go on. */
 static unsigned int dmem_prefetch_gather(struct dmem_io *io, unsigned int index, unsigned int end)
 {
-	for (; index < end && io->nr_pages < DMEM_IO_MAX_PAGES; index++) {
-		struct page *page;
-
-		if (dmem_word_state(READ_ONCE(io->region->words[index])) != DMEM_PAGE_REMOTE)
-			continue;
-		page = dmem_page_take(io->vm, true);
-		if (IS_ERR_OR_NULL(page))
-			return end;
-		dmem_fetch_add(io, index, page);
-	}
+	for (; index < end && io->nr_pages < DMEM_IO_MAX_PAGES; index++)
+		if (dmem_looks_remote(io->region, index))
+			dmem_fetch_add(io, index, NULL);
 	return index;
+}
+
+/* Memory for what was gathered up to @next, or for its beginning. Returns where to go on. */
+static unsigned int dmem_prefetch_take(struct dmem_io *io, int node, unsigned int next)
+{
+	struct page *pages[DMEM_IO_MAX_PAGES];
+	unsigned int i, nr = dmem_pages_take(io->vm, node, pages, io->nr_pages);
+
+	for (i = 0; i < nr; i++)
+		io->pages[i].page = pages[i];
+	if (nr < io->nr_pages)
+		next = io->pages[nr].index;
+	io->nr_pages = nr;
+	return next;
 }
 
 /* REMOTE -> FETCHING for those that still are REMOTE; the others' pages are given back. */
@@ -313,9 +327,10 @@ static void dmem_prefetch_begin(struct dmem_io *io)
 {
 	struct page *unused[DMEM_IO_MAX_PAGES];
 	struct dmem_region *region = io->region;
+	struct dmem_page_sums sums = {};
 	unsigned int nr_unused = 0;
-	bool first = false;
 	u16 i, nr = 0;
+	bool first;
 
 	spin_lock_bh(&region->lock);
 	for (i = 0; i < io->nr_pages; i++) {
@@ -325,13 +340,14 @@ static void dmem_prefetch_begin(struct dmem_io *io)
 			unused[nr_unused++] = page.page;
 			continue;
 		}
-		first |= dmem_page_set(region, page.index,
-				       dmem_word(DMEM_PAGE_FETCHING,
-						 DMEM_PAGE_COPY | DMEM_PAGE_PREFETCHED,
-						 page.page));
+		dmem_page_change(region, page.index,
+				 dmem_word(DMEM_PAGE_FETCHING,
+					   DMEM_PAGE_COPY | DMEM_PAGE_PREFETCHED, page.page),
+				 &sums);
 		io->pages[nr++] = page;
 	}
 	io->nr_pages = nr;
+	first = dmem_page_settle(region, &sums);
 	spin_unlock_bh(&region->lock);
 	if (first)
 		dmem_region_activate(region);
@@ -339,30 +355,43 @@ static void dmem_prefetch_begin(struct dmem_io *io)
 }
 
 /**
- * dmem_fetch_rest - the rest of a block, in requests short enough to arrive piece by piece
- * @region: not locked
- * @index: the faulting page, asked for already
- * @order: of the block
+ * dmem_fetch_range - pages that no fault asks for, in requests short enough to arrive one by one
+ * @region: not locked; process context
+ * @order: of the block that they are of
+ * @node: where their memory comes from, as of dmem_pages_take()
+ * @next: the first page
+ * @end: the page after the last
  *
- * Nobody waits for these: without budget or memory for them the block ends early.
+ * What is local, empty or on its way is left out.
+ *
+ * Return: false if memory, budget or donor gave out before the end.
  */
-void dmem_fetch_rest(struct dmem_region *region, unsigned int index, unsigned int order)
+bool dmem_fetch_range(struct dmem_region *region, unsigned int order, int node,
+		      unsigned int next, unsigned int end)
 {
-	unsigned int next = round_down(index, 1U << order), end = next + (1U << order);
+	for (;; cond_resched()) {
+		struct dmem_io *io;
 
-	while (next < end) {
-		struct dmem_io *io = kmalloc(struct_size(io, pages, DMEM_IO_MAX_PAGES),
-					     GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-
+		while (next < end && !dmem_looks_remote(region, next))
+			next++;
+		if (next >= end)
+			return true;
+		io = kmalloc(struct_size(io, pages, min(end - next, DMEM_IO_MAX_PAGES)),
+			     GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 		if (!io)
-			return;
+			return false;
 		dmem_fetch_init(io, region, order, true);
 		next = dmem_prefetch_gather(io, next, end);
+		next = dmem_prefetch_take(io, node, next);
+		if (!io->nr_pages) {
+			kfree(io);
+			return false;
+		}
 		dmem_prefetch_begin(io);
 		if (!io->nr_pages)
 			kfree(io);
 		else if (dmem_fetch_send(io))
-			return;
+			return false;
 	}
 }
 

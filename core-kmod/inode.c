@@ -271,14 +271,14 @@ struct inode *dmem_inode_new(struct super_block *sb, struct inode *dir, umode_t 
 	return inode;
 }
 
-static struct inode *dmem_file_new(struct inode *dir, const struct qstr *name, umode_t mode)
+static struct inode *dmem_file_new(struct inode *dir, struct dentry *dentry, umode_t mode)
 {
 	struct inode *inode = dmem_inode_new(dir->i_sb, dir, mode | S_IFREG);
 	struct dmem_vm *vm;
 
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	vm = dmem_vm_create(inode, name);
+	vm = dmem_vm_create(inode, dentry);
 	if (IS_ERR(vm)) {
 		iput(inode);
 		return ERR_CAST(vm);
@@ -295,7 +295,7 @@ static void dmem_dir_touch(struct inode *dir)
 static int dmem_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       DMEM_CREATE_MODE)
 {
-	struct inode *inode = dmem_file_new(dir, &dentry->d_name, mode);
+	struct inode *inode = dmem_file_new(dir, dentry, mode);
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
@@ -307,7 +307,7 @@ static int dmem_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry
 static int dmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file,
 			umode_t mode)
 {
-	struct inode *inode = dmem_file_new(dir, &file->f_path.dentry->d_name, mode);
+	struct inode *inode = dmem_file_new(dir, file->f_path.dentry, mode);
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);

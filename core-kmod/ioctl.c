@@ -80,6 +80,8 @@ static void dmem_get_stats(struct dmem_vm *vm, struct dmem_vm_get *get)
 	get->policy_clamped = dmem_stat_read(vm, DMEM_STAT_POLICY_CLAMPED);
 	get->errors = dmem_stat_read(vm, DMEM_STAT_ERRORS);
 	get->regions = dmem_stat_read(vm, DMEM_STAT_REGIONS);
+	get->prefetches_queued = dmem_stat_read(vm, DMEM_STAT_PREFETCHES_QUEUED);
+	get->prefetches_dropped = dmem_stat_read(vm, DMEM_STAT_PREFETCHES_DROPPED);
 }
 
 static long dmem_ioctl_get(struct dmem_vm *vm, void __user *arg)

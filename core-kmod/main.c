@@ -8,13 +8,21 @@ static int __init dmem_init(void)
 {
 	int err;
 
-	dmem_batch_init();
+	err = dmem_batch_init();
+	if (err)
+		return err;
 	dmem_wq = alloc_workqueue("dmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!dmem_wq)
 		return -ENOMEM;
+	/* Without WQ_MEM_RECLAIM: what it does not get to for want of memory, nobody waits for. */
+	dmem_prefetch_wq = alloc_workqueue("dmem-prefetch", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	if (!dmem_prefetch_wq) {
+		err = -ENOMEM;
+		goto destroy_wq;
+	}
 	err = dmem_reclaim_init();
 	if (err)
-		goto destroy_wq;
+		goto destroy_prefetch_wq;
 	err = dmem_inode_cache_init();
 	if (err)
 		goto exit_reclaim;
@@ -35,6 +43,8 @@ exit_inode_cache:
 	dmem_inode_cache_exit();
 exit_reclaim:
 	dmem_reclaim_exit();
+destroy_prefetch_wq:
+	destroy_workqueue(dmem_prefetch_wq);
 destroy_wq:
 	destroy_workqueue(dmem_wq);
 	return err;
@@ -46,6 +56,7 @@ static void __exit dmem_exit(void)
 	dmem_transport_unregister(&dmem_local_transport);
 	dmem_inode_cache_exit();
 	dmem_reclaim_exit();
+	destroy_workqueue(dmem_prefetch_wq);
 	destroy_workqueue(dmem_wq);
 	dmem_batch_exit();
 }

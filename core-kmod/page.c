@@ -28,6 +28,43 @@ static int dmem_state_change(enum dmem_page_state from, enum dmem_page_state to,
 	return (int)(states >> to & 1) - (int)(states >> from & 1);
 }
 
+/* Both are inlined: a fault changes its page's word twice. */
+static __always_inline void dmem_word_change(struct dmem_region *region, unsigned int index,
+					     u64 word, struct dmem_page_sums *sums)
+{
+	u64 old = region->words[index];
+	enum dmem_page_state from = dmem_word_state(old), to = dmem_word_state(word);
+	int local = dmem_state_change(from, to, DMEM_LOCAL_STATES);
+	int remote = dmem_state_change(from, to, DMEM_REMOTE_STATES);
+
+	lockdep_assert_held(&region->lock);
+	WARN_ONCE(from != to && !(dmem_legal[from] & BIT(to)),
+		  "dmem: %s: page %llu: illegal change %d to %d", region->vm->ident.name,
+		  dmem_region_first_page(region) + index, from, to);
+
+	WRITE_ONCE(region->words[index], word);
+	sums->local += local;
+	sums->remote += remote;
+	sums->versions += local || remote;
+	sums->held += !!(word >> DMEM_PAGE_PFN_SHIFT) - !!(old >> DMEM_PAGE_PFN_SHIFT);
+}
+
+static __always_inline bool dmem_words_settle(struct dmem_region *region,
+					      const struct dmem_page_sums *sums)
+{
+	bool was_empty = !region->nr_held;
+
+	region->ident.local_pages += sums->local;
+	region->ident.remote_pages += sums->remote;
+	region->ident.version += sums->versions;
+	region->nr_held += sums->held;
+	if (sums->local)
+		dmem_stat_add(region->vm, DMEM_STAT_LOCAL, sums->local);
+	if (sums->remote)
+		dmem_stat_add(region->vm, DMEM_STAT_REMOTE, sums->remote);
+	return was_empty && region->nr_held;
+}
+
 /**
  * dmem_page_set - change a page's word
  * @region: its region, locked
@@ -39,25 +76,27 @@ static int dmem_state_change(enum dmem_page_state from, enum dmem_page_state to,
  */
 bool dmem_page_set(struct dmem_region *region, unsigned int index, u64 word)
 {
-	u64 old = region->words[index];
-	enum dmem_page_state from = dmem_word_state(old), to = dmem_word_state(word);
-	int held = !!(word >> DMEM_PAGE_PFN_SHIFT) - !!(old >> DMEM_PAGE_PFN_SHIFT);
-	int local = dmem_state_change(from, to, DMEM_LOCAL_STATES);
-	int remote = dmem_state_change(from, to, DMEM_REMOTE_STATES);
+	struct dmem_page_sums sums = {};
 
-	lockdep_assert_held(&region->lock);
-	WARN_ONCE(from != to && !(dmem_legal[from] & BIT(to)),
-		  "dmem: %s: page %llu: illegal change %d to %d", region->vm->ident.name,
-		  dmem_region_first_page(region) + index, from, to);
+	dmem_word_change(region, index, word, &sums);
+	return dmem_words_settle(region, &sums);
+}
 
-	WRITE_ONCE(region->words[index], word);
-	region->ident.local_pages += local;
-	region->ident.remote_pages += remote;
-	region->ident.version += local || remote;
-	region->nr_held += held;
-	if (local)
-		dmem_stat_add(region->vm, DMEM_STAT_LOCAL, local);
-	if (remote)
-		dmem_stat_add(region->vm, DMEM_STAT_REMOTE, remote);
-	return held > 0 && region->nr_held == 1;
+/**
+ * dmem_page_change - change the word of one page of several, as dmem_page_set()
+ * @region: their region, locked until dmem_page_settle()
+ * @index: page within the region
+ * @word: the new word
+ * @sums: what the changes add up to; zero before the first
+ */
+void dmem_page_change(struct dmem_region *region, unsigned int index, u64 word,
+		      struct dmem_page_sums *sums)
+{
+	dmem_word_change(region, index, word, sums);
+}
+
+/* The counts that follow from changes of words; returns what dmem_page_set() does. */
+bool dmem_page_settle(struct dmem_region *region, const struct dmem_page_sums *sums)
+{
+	return dmem_words_settle(region, sums);
 }

@@ -296,8 +296,10 @@ static void dmem_rdma_tell_one(struct dmem_rdma_donor *donor, struct dmem_donor_
 
 	spin_lock_bh(&donor->lock);
 	info->state = states[donor->state];
+	if (donor->state == DMEM_RDMA_UP && READ_ONCE(donor->draining))
+		info->state = DMEM_DONOR_DRAINING;
 	if (donor->state == DMEM_RDMA_DOWN)
-		info->state_ms = max(jiffies_to_msecs(jiffies - donor->down_since), 1);
+		info->down_ms = max(jiffies_to_msecs(jiffies - donor->down_since), 1);
 	spin_unlock_bh(&donor->lock);
 	info->leased_bytes = READ_ONCE(donor->nr_slots) * DMEM_REGION_BYTES;
 	info->used_bytes = READ_ONCE(donor->nr_used) * DMEM_REGION_BYTES;

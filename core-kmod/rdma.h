@@ -32,6 +32,9 @@
 #define DMEM_RDMA_SGES		32
 /* WRITEs under way to a donor, in pages: 1 MiB. The rest waits, so that fetches get through. */
 #define DMEM_RDMA_WRITE_PAGES	256
+/* Of a region's copies: those it should have, and one on a donor that will end. */
+#define DMEM_RDMA_OLD	DMEM_COPIES_MAX
+#define DMEM_RDMA_PLACES	(DMEM_COPIES_MAX + 1)
 /* Each of a connection's steps; the donor gives a whole handshake as long. */
 #define DMEM_RDMA_STEP_MS	DMEM_WIRE_HANDSHAKE_MS
 
@@ -44,6 +47,7 @@ struct dmem_rdma_link {
 	struct rdma_cm_id *id;
 	struct ib_cq *cq;
 	int status;			/* of the step under way: 0, 1 it is done, or an errno */
+	bool made;			/* and not ended: what the CM says of it is its end */
 	bool closing;			/* we disconnect: the event says nothing new */
 	struct dmem_wire_cm reply;
 	u8 reply_len;
@@ -106,6 +110,7 @@ struct dmem_rdma_extent {
 	struct list_head list;		/* donor->room while it takes slots; donor->slots_lock */
 	bool lost;			/* donor->slots_lock, with all below */
 	u32 nr_used;
+	unsigned long emptied;		/* jiffies, when nr_used became 0 */
 	unsigned long *used;		/* bitmap of slots */
 	struct dmem_rdma_remote **owner;	/* by slot; RCU */
 };
@@ -128,7 +133,8 @@ struct dmem_rdma_remote {
 	u32 writes;			/* that have begun, and pages discarded */
 	DECLARE_BITMAP(writing, DMEM_REGION_PAGES);
 	DECLARE_BITMAP(lost, DMEM_REGION_PAGES);
-	struct dmem_rdma_copy copy[DMEM_COPIES_MAX];
+	/* copy[DMEM_RDMA_OLD] is read only: what is written goes to the others. */
+	struct dmem_rdma_copy copy[DMEM_RDMA_PLACES];
 	u32 crc[];			/* of each page, where there are checksums */
 };
 
@@ -202,13 +208,14 @@ struct dmem_rdma {
 	atomic64_t reserved_regions;
 	u64 floor_regions;		/* size=: leased at the mount and kept */
 	struct work_struct fit_work;	/* leases what is lost, releases what is too much */
+	bool is_short;			/* the log has it; fit_work's */
 	spinlock_t thin_lock;		/* thin, refilling, remotes' gone; BH off, innermost */
-	struct list_head thin;		/* regions with pages that are held once */
+	struct list_head thin;		/* regions with pages that lack a copy */
 	struct dmem_rdma_remote *refilling;
 	struct delayed_work refill_work;
 	struct completion refill_done;
 	int refill_err;
-	unsigned long nr_refilled;	/* since all pages had both copies; refill_work's */
+	unsigned long nr_refilled;	/* since all copies were there; refill_work's */
 	bool stopping;
 	bool checksums;
 	unsigned int replicas;
@@ -277,12 +284,14 @@ void dmem_rdma_pages_begin(struct dmem_io *io);
 void dmem_rdma_pages_end(struct dmem_io *io);
 int dmem_rdma_pages_verify(struct dmem_io_part *part);
 int dmem_rdma_write_queue(struct dmem_io_part *part, struct dmem_rdma_donor **donor);
+int dmem_rdma_missing(const struct dmem_rdma_remote *remote, unsigned int index);
 int dmem_rdma_refill_queue(struct dmem_rdma_remote *remote, struct dmem_io_part *part);
 void dmem_rdma_write_end(struct dmem_io_part *part, bool written);
 bool dmem_rdma_holds(struct dmem_region *region, unsigned int index);
 void dmem_rdma_discard(struct dmem_region *region, unsigned int index);
 void dmem_rdma_forget(struct dmem_region *region);
 void dmem_rdma_slot_lose(struct dmem_rdma_extent *extent, u32 slot);
+void dmem_rdma_slot_move(struct dmem_rdma_extent *extent, u32 slot);
 
 /* rdma_refill.c */
 void dmem_rdma_thin(struct dmem_rdma *rdma, struct dmem_rdma_remote *remote);
@@ -292,6 +301,7 @@ void dmem_rdma_refill_work(struct work_struct *work);
 /* rdma_lease.c */
 int dmem_rdma_lease_again(struct dmem_rdma_donor *donor);
 void dmem_rdma_lose_all(struct dmem_rdma_donor *donor);
+bool dmem_rdma_move_all(struct dmem_rdma_donor *donor);
 void dmem_rdma_extents_free(struct dmem_rdma_donor *donor);
 int dmem_rdma_fit(struct dmem_rdma *rdma, u64 regions);
 void dmem_rdma_fit_work(struct work_struct *work);

@@ -170,7 +170,7 @@ static int dmem_rdma_accepted(struct dmem_rdma_donor *donor, struct dmem_rdma_gr
 	donor->session = accept->session;
 	donor->attempt = 0;
 	donor->renew_ms = le32_to_cpu(accept->renew_ms);
-	donor->draining = le32_to_cpu(accept->flags) & DMEM_WIRE_F_DRAINING;
+	WRITE_ONCE(donor->draining, le32_to_cpu(accept->flags) & DMEM_WIRE_F_DRAINING);
 	donor->nr_conns = le16_to_cpu(accept->max_data_conns);
 	WRITE_ONCE(donor->lendable_bytes, le64_to_cpu(accept->lendable_bytes));
 	return known ? 0 : dmem_rdma_set_resume(donor, greeting);

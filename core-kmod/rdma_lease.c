@@ -12,6 +12,8 @@
 
 /* A lease has memory pinned, and the donor may have to clear it first. */
 #define DMEM_RDMA_LEASE_MS	30000
+/* What has been moved from a donor that will end may still be read there, by who came before. */
+#define DMEM_RDMA_EMPTY_DELAY	HZ
 
 static u32 dmem_rdma_slots(const struct dmem_rdma_donor *donor)
 {
@@ -49,6 +51,7 @@ static struct dmem_rdma_extent *dmem_rdma_extent_new(struct dmem_rdma_donor *don
 	if (!extent)
 		return NULL;
 	extent->donor = donor;
+	extent->emptied = jiffies;
 	INIT_LIST_HEAD(&extent->list);
 	extent->used = bitmap_zalloc(dmem_rdma_slots(donor), GFP_KERNEL);
 	extent->owner = kvcalloc(dmem_rdma_slots(donor), sizeof(*extent->owner), GFP_KERNEL);
@@ -155,6 +158,31 @@ void dmem_rdma_lose_all(struct dmem_rdma_donor *donor)
 }
 
 /**
+ * dmem_rdma_move_all - what a donor holds is to go elsewhere, as far as there is room
+ * @donor: it will end; its mutex is held
+ *
+ * Return: whether there is an extent to be released.
+ */
+bool dmem_rdma_move_all(struct dmem_rdma_donor *donor)
+{
+	u32 slot, nr = dmem_rdma_slots(donor);
+	struct dmem_rdma_extent *extent;
+	unsigned long number;
+	bool empty = false;
+
+	xa_for_each(&donor->extents, number, extent) {
+		empty |= !READ_ONCE(extent->nr_used);
+		for (slot = 0; slot < nr; slot++) {
+			rcu_read_lock();
+			dmem_rdma_slot_move(extent, slot);
+			rcu_read_unlock();
+		}
+		cond_resched();
+	}
+	return empty;
+}
+
+/**
  * dmem_rdma_lease_again - be let at what is ours by a new session
  * @donor: its session has begun, no data connection is open
  *
@@ -221,6 +249,14 @@ unlock:
 	return err;
 }
 
+/* Is there nothing in it, and nobody who might still read there? donor->slots_lock is held. */
+static bool dmem_rdma_is_spare(const struct dmem_rdma_extent *extent)
+{
+	return !extent->nr_used && !extent->closing &&
+	       (!READ_ONCE(extent->donor->draining) ||
+		time_after(jiffies, extent->emptied + DMEM_RDMA_EMPTY_DELAY));
+}
+
 /* One extent less of this donor, if it has one with nothing in it and can do without. */
 static bool dmem_rdma_lease_less(struct dmem_rdma_donor *donor, u64 slots)
 {
@@ -234,7 +270,7 @@ static bool dmem_rdma_lease_less(struct dmem_rdma_donor *donor, u64 slots)
 		goto unlock;
 	spin_lock_bh(&donor->slots_lock);
 	xa_for_each(&donor->extents, number, extent)
-		if (!extent->nr_used && !extent->closing)
+		if (dmem_rdma_is_spare(extent))
 			empty = extent;
 	if (empty) {
 		empty->closing = true;
@@ -248,14 +284,15 @@ unlock:
 	return released;
 }
 
-/* Copies that the donors' slots have room for: at most one of a region with each. */
+/* Copies that the donors' slots will have room for: at most one of a region with each. */
 static u64 dmem_rdma_room(struct dmem_rdma *rdma, u64 regions)
 {
 	u64 room = 0;
 	unsigned int i;
 
 	for (i = 0; i < rdma->nr_donors; i++)
-		room += min(READ_ONCE(rdma->donors[i]->nr_slots), regions);
+		if (!READ_ONCE(rdma->donors[i]->draining))
+			room += min(READ_ONCE(rdma->donors[i]->nr_slots), regions);
 	return room;
 }
 
@@ -307,6 +344,9 @@ static void dmem_rdma_shrink(struct dmem_rdma *rdma, u64 regions)
 			spare = room - min(room, regions * rdma->replicas);
 			/* Slots beyond one a region count for nothing, so all of them may go. */
 			spare += slots - min(slots, regions);
+			/* One that will end keeps what there is no other room for. */
+			if (READ_ONCE(donor->draining))
+				spare = room < regions * rdma->replicas ? 0 : slots;
 			if (!dmem_rdma_lease_less(donor, slots - min(slots, spare)))
 				break;
 		}
@@ -357,11 +397,11 @@ void dmem_rdma_fit_work(struct work_struct *work)
 
 	mutex_lock(&rdma->reserve_mutex);
 	err = dmem_rdma_fit(rdma, dmem_rdma_wanted(rdma));
-	if (err == -ENOSPC)
-		pr_notice_ratelimited("%s: the donors lend less than the files in it need\n",
-				      rdma->pool->donors[0]);
-	else if (!err)
-		dmem_rdma_shrink(rdma, dmem_rdma_wanted(rdma));
+	if (err == -ENOSPC && !rdma->is_short)
+		pr_notice("%s: the donors lend less than the files in it need\n",
+			  rdma->pool->donors[0]);
+	WRITE_ONCE(rdma->is_short, err == -ENOSPC);
+	dmem_rdma_shrink(rdma, dmem_rdma_wanted(rdma));
 	mutex_unlock(&rdma->reserve_mutex);
 }
 

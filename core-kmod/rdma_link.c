@@ -9,11 +9,13 @@
 #include "wire_check.h"
 
 /*
- * 4.096 us * 2^16 = 0.27 s, and eight tries: a fabric that is silent breaks a connection after two
- * to three seconds. Hardware may take up to four times as long.
+ * 4.096 us * 2^16 = 0.27 s, and seven tries: a fabric that is silent breaks a connection after two
+ * seconds. Hardware may take up to four times as long. Seven retries are no end of them for
+ * soft-RoCE, as they are for any device where it is the receiver that is not ready.
  */
 #define DMEM_RDMA_ACK_TIMEOUT	16
-#define DMEM_RDMA_RETRIES	7
+#define DMEM_RDMA_RETRIES	6
+#define DMEM_RDMA_RNR_RETRIES	7
 /* READs that a queue pair may have under way at the donor. */
 #define DMEM_RDMA_READ_DEPTH	16
 
@@ -44,16 +46,18 @@ static void dmem_rdma_link_step(struct dmem_rdma_link *link, int status)
 	wake_up_all(&link->donor->wait);
 }
 
+/*
+ * rdma_consumer_reject_data() is not asked: it goes by the status, and siw has another one for a
+ * refusal than iWARP's helper expects. The check tells a refusal from what else may be there.
+ */
 static void dmem_rdma_link_rejected(struct dmem_rdma_link *link, struct rdma_cm_event *event)
 {
+	const struct rdma_conn_param *param = &event->param.conn;
 	struct dmem_wire_reject reject;
-	const void *data;
-	u8 len = 0;
 
-	data = rdma_consumer_reject_data(link->id, event, &len);
-	if (data && len >= sizeof(reject)) {
-		memcpy(&reject, data, sizeof(reject));
-		if (dmem_wire_check_reject(&reject, len))
+	if (param->private_data && param->private_data_len >= sizeof(reject)) {
+		memcpy(&reject, param->private_data, sizeof(reject));
+		if (dmem_wire_check_reject(&reject, param->private_data_len))
 			dmem_rdma_refusal(link->donor, le16_to_cpu(reject.code), reject.reason);
 	}
 	dmem_rdma_link_step(link, -ECONNREFUSED);
@@ -66,7 +70,17 @@ static void dmem_rdma_link_established(struct dmem_rdma_link *link, struct rdma_
 	link->reply_len = min_t(u8, param->private_data_len, sizeof(link->reply));
 	if (link->reply_len)
 		memcpy(&link->reply, param->private_data, link->reply_len);
+	WRITE_ONCE(link->made, true);
 	dmem_rdma_link_step(link, 1);
+}
+
+/* Of a connection that was made; nothing new where it is we who disconnect. */
+static void dmem_rdma_link_ended(struct dmem_rdma_link *link, const char *why)
+{
+	if (READ_ONCE(link->closing))
+		return;
+	dmem_rdma_break(link->donor, why);
+	dmem_rdma_link_step(link, -ECONNRESET);
 }
 
 static int dmem_rdma_link_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
@@ -82,19 +96,23 @@ static int dmem_rdma_link_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 		dmem_rdma_link_established(link, event);
 		break;
 	case RDMA_CM_EVENT_REJECTED:
-		dmem_rdma_link_rejected(link, event);
+		/* So ends what the donor has closed before it heard that it was made. */
+		if (READ_ONCE(link->made))
+			dmem_rdma_link_ended(link, "the donor has closed a connection");
+		else
+			dmem_rdma_link_rejected(link, event);
 		break;
 	case RDMA_CM_EVENT_ADDR_ERROR:
 	case RDMA_CM_EVENT_ROUTE_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
-		dmem_rdma_link_step(link, -EHOSTUNREACH);
+		if (READ_ONCE(link->made))
+			dmem_rdma_link_ended(link, "the donor is out of reach");
+		else
+			dmem_rdma_link_step(link, -EHOSTUNREACH);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
-		if (READ_ONCE(link->closing))
-			break;
-		dmem_rdma_break(link->donor, "the donor has closed a connection");
-		dmem_rdma_link_step(link, -ECONNRESET);
+		dmem_rdma_link_ended(link, "the donor has closed a connection");
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
 		dmem_rdma_break(link->donor, "the RDMA device goes");
@@ -133,6 +151,7 @@ int dmem_rdma_link_resolve(struct dmem_rdma_link *link)
 	if (IS_ERR(id))
 		return PTR_ERR(id);
 	link->id = id;
+	WRITE_ONCE(link->made, false);
 	WRITE_ONCE(link->closing, false);
 	rdma_set_ack_timeout(id, DMEM_RDMA_ACK_TIMEOUT);
 	link->status = 0;
@@ -217,7 +236,7 @@ int dmem_rdma_link_connect(struct dmem_rdma_link *link, const struct dmem_wire_c
 		.initiator_depth = min_t(int, link->id->device->attrs.max_qp_init_rd_atom,
 					 DMEM_RDMA_READ_DEPTH),
 		.retry_count = DMEM_RDMA_RETRIES,
-		.rnr_retry_count = DMEM_RDMA_RETRIES,
+		.rnr_retry_count = DMEM_RDMA_RNR_RETRIES,
 	};
 	const char *reason;
 	int err;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rdma_refill.c - a second copy for pages that have only one left.
+ * rdma_refill.c - another copy for pages that lack one: its donor has lost it, or will end.
  *
  * Regions with such pages are on rdma->thin (rdma->thin_lock, innermost). A work per pool copies
- * page by page: a READ from the copy there is, then a WRITE to the other's slot. docs/rdma.md
+ * page by page: a READ from a copy there is, then a WRITE to the missing one's slot. docs/rdma.md
  * says why an older page can never overtake a newer.
  */
 #include <linux/ktime.h>
@@ -13,12 +13,12 @@
 
 /* Where something is in the way: a donor that is away, a slot that cannot be had yet. */
 #define DMEM_RDMA_REFILL_DELAY	HZ
+/* Of one page; more than it has copies, for what is written meanwhile. */
+#define DMEM_RDMA_REFILL_TRIES	8
 
-/* Remember a region some of whose pages may be held once. Other locks may be held. */
+/* Remember a region some of whose pages may lack a copy. Other locks may be held. */
 void dmem_rdma_thin(struct dmem_rdma *rdma, struct dmem_rdma_remote *remote)
 {
-	if (rdma->replicas < 2)
-		return;
 	spin_lock_bh(&rdma->thin_lock);
 	if (!remote->gone && list_empty(&remote->thin))
 		list_add_tail(&remote->thin, &rdma->thin);
@@ -76,17 +76,6 @@ static struct dmem_io *dmem_rdma_refill_alloc(void)
 	return NULL;
 }
 
-/* Which copy of a page is missing, or -1. remote->lock is held. */
-static int dmem_rdma_missing(const struct dmem_rdma_remote *remote, unsigned int index)
-{
-	bool first = test_bit(index, remote->copy[0].held);
-	bool second = test_bit(index, remote->copy[1].held);
-
-	if (test_bit(index, remote->writing) || first == second)
-		return -1;
-	return first ? 1 : 0;
-}
-
 static int dmem_rdma_refill_read(struct dmem_rdma *rdma, struct dmem_io *io)
 {
 	int err;
@@ -129,20 +118,28 @@ static int dmem_rdma_refill_write(struct dmem_rdma *rdma, struct dmem_rdma_remot
 	return rdma->refill_err;
 }
 
+/* Until no copy of a page is missing: one that meets a write to the region comes to nothing. */
 static int dmem_rdma_refill_page(struct dmem_rdma *rdma, struct dmem_rdma_remote *remote,
 				 struct dmem_io *io)
 {
-	u32 writes;
+	unsigned int tries;
 	int missing, err;
+	u32 writes;
 
-	spin_lock_bh(&remote->lock);
-	missing = dmem_rdma_missing(remote, io->pages[0].index);
-	writes = remote->writes;
-	spin_unlock_bh(&remote->lock);
-	if (missing < 0)
-		return 0;
-	err = dmem_rdma_refill_read(rdma, io);
-	return err ?: dmem_rdma_refill_write(rdma, remote, io, writes);
+	for (tries = 0; tries < DMEM_RDMA_REFILL_TRIES; tries++) {
+		spin_lock_bh(&remote->lock);
+		missing = dmem_rdma_missing(remote, io->pages[0].index);
+		writes = remote->writes;
+		spin_unlock_bh(&remote->lock);
+		if (missing < 0)
+			return 0;
+		err = dmem_rdma_refill_read(rdma, io);
+		if (!err)
+			err = dmem_rdma_refill_write(rdma, remote, io, writes);
+		if (err)
+			return err;
+	}
+	return -EBUSY;
 }
 
 /* 0, or an errno: something is in the way. */
@@ -159,6 +156,9 @@ static int dmem_rdma_refill_region(struct dmem_rdma *rdma, struct dmem_rdma_remo
 			break;
 		io->pages[0].index = index;
 		err = dmem_rdma_refill_page(rdma, remote, io);
+		/* There is nothing to make a copy from, which is told to who asks for the page. */
+		if (err == -EILSEQ || err == -ENODATA)
+			err = 0;
 		cond_resched();
 	}
 	return err;
@@ -178,7 +178,7 @@ void dmem_rdma_refill_work(struct work_struct *work)
 			dmem_rdma_thin(rdma, remote);
 	}
 	if (!again && rdma->nr_refilled) {
-		pr_notice_ratelimited("%s: pages have both copies again: %lu were refilled\n",
+		pr_notice_ratelimited("%s: pages have all their copies again: %lu were refilled\n",
 				      rdma->pool->donors[0], rdma->nr_refilled);
 		rdma->nr_refilled = 0;
 	}

@@ -141,10 +141,21 @@ static void dmem_rdma_reconnect(struct dmem_rdma_donor *donor)
 	mod_delayed_work(donor->rdma->wq, &donor->rdma->refill_work, 0);
 }
 
+/* The donor will end: what it holds goes to the others, once they have the room for it. */
+static void dmem_rdma_drain(struct dmem_rdma_donor *donor)
+{
+	bool first = !donor->draining;
+
+	WRITE_ONCE(donor->draining, true);
+	if (first)
+		pr_notice("%s: the donor will end: what it holds goes elsewhere\n", donor->name);
+	if ((dmem_rdma_move_all(donor) && !READ_ONCE(donor->rdma->is_short)) || first)
+		queue_work(donor->rdma->wq, &donor->rdma->fit_work);
+}
+
 static void dmem_rdma_renew(struct dmem_rdma_donor *donor)
 {
 	union dmem_wire_msg msg = {};
-	bool draining;
 	int err;
 
 	msg.renew.stamp_ns = cpu_to_le64(ktime_get_ns());
@@ -155,10 +166,8 @@ static void dmem_rdma_renew(struct dmem_rdma_donor *donor)
 		dmem_rdma_break(donor, "the donor refuses to renew");
 	if (err)
 		return;
-	draining = le32_to_cpu(msg.renewed.flags) & DMEM_WIRE_F_DRAINING;
-	if (draining && !donor->draining)
-		pr_notice("%s: the donor will end: no new regions go there\n", donor->name);
-	WRITE_ONCE(donor->draining, draining);
+	if (le32_to_cpu(msg.renewed.flags) & DMEM_WIRE_F_DRAINING)
+		dmem_rdma_drain(donor);
 	WRITE_ONCE(donor->lendable_bytes, le64_to_cpu(msg.renewed.lendable_bytes));
 	dmem_rdma_count(donor->rdma);
 	dmem_rdma_trust(donor);

@@ -27,24 +27,34 @@ static bool dmem_rdma_takes_slots(struct dmem_rdma_donor *donor)
 	enum dmem_rdma_state state = READ_ONCE(donor->state);
 
 	return (state == DMEM_RDMA_UP || state == DMEM_RDMA_SUSPECT) &&
-	       !READ_ONCE(donor->draining) && !list_empty_careful(&donor->room);
+	       !list_empty_careful(&donor->room);
 }
 
-/* The donor for one more copy of a region: not one that has another copy of it. */
+/* One that will end is better than none. */
+static bool dmem_rdma_is_better(struct dmem_rdma_donor *a, struct dmem_rdma_donor *b)
+{
+	bool a_ends = READ_ONCE(a->draining), b_ends = READ_ONCE(b->draining);
+
+	return a_ends == b_ends ? dmem_rdma_has_more_room(a, b) : b_ends;
+}
+
+/* The donor for one more copy of a region: not one that has a copy of it. */
 static struct dmem_rdma_donor *dmem_rdma_choose(struct dmem_rdma *rdma,
-						const struct dmem_rdma_remote *remote)
+						const struct dmem_rdma_remote *remote,
+						bool may_end)
 {
 	struct dmem_rdma_donor *best = NULL;
 	unsigned int i, c;
 
 	for (i = 0; i < rdma->nr_donors; i++) {
 		struct dmem_rdma_donor *donor = rdma->donors[i];
-		bool taken = !dmem_rdma_takes_slots(donor);
+		bool taken = !dmem_rdma_takes_slots(donor) ||
+			     (!may_end && READ_ONCE(donor->draining));
 
-		for (c = 0; c < DMEM_COPIES_MAX; c++)
+		for (c = 0; c < DMEM_RDMA_PLACES; c++)
 			taken |= remote->copy[c].extent &&
 				 remote->copy[c].extent->donor == donor;
-		if (!taken && (!best || dmem_rdma_has_more_room(donor, best)))
+		if (!taken && (!best || dmem_rdma_is_better(donor, best)))
 			best = donor;
 	}
 	return best;
@@ -62,7 +72,8 @@ static int dmem_rdma_slot_take(struct dmem_rdma_donor *donor, struct dmem_rdma_r
 		slot = find_first_zero_bit(extent->used, nr);
 		__set_bit(slot, extent->used);
 		WRITE_ONCE(extent->owner[slot], remote);
-		if (++extent->nr_used == nr)
+		WRITE_ONCE(extent->nr_used, extent->nr_used + 1);
+		if (extent->nr_used == nr)
 			list_del_init(&extent->list);
 		WRITE_ONCE(donor->nr_used, donor->nr_used + 1);
 		copy->extent = extent;
@@ -81,7 +92,9 @@ static void dmem_rdma_slot_give(struct dmem_rdma_copy *copy)
 	spin_lock(&donor->slots_lock);
 	WRITE_ONCE(extent->owner[copy->slot], NULL);
 	__clear_bit(copy->slot, extent->used);
-	extent->nr_used--;
+	WRITE_ONCE(extent->nr_used, extent->nr_used - 1);
+	if (!extent->nr_used)
+		extent->emptied = jiffies;
 	WRITE_ONCE(donor->nr_used, donor->nr_used - 1);
 	/* Behind those in use, so that an extent that is empty stays so. */
 	if (!extent->lost && list_empty(&extent->list))
@@ -175,7 +188,7 @@ int dmem_rdma_find(struct dmem_io *io, struct dmem_io_part *part)
 	for (i = 0; i < io->nr_pages; i++)
 		if (test_bit(io->pages[i].index, remote->lost))
 			err = -ENODATA;
-	for (c = 0; c < DMEM_COPIES_MAX && !err; c++) {
+	for (c = 0; c < DMEM_RDMA_PLACES && !err; c++) {
 		struct dmem_rdma_copy *copy = &remote->copy[c];
 
 		if (dmem_rdma_copy_has(copy, io) && (!best || dmem_rdma_is_nearer(copy, best)))
@@ -200,6 +213,46 @@ static u32 dmem_rdma_crc(struct page *page)
 	return crc;
 }
 
+/* Is the page held by a copy other than this? remote->lock is held, as below. */
+static bool dmem_rdma_held_elsewhere(const struct dmem_rdma_remote *remote, unsigned int copy,
+				     unsigned int index)
+{
+	unsigned int c;
+
+	for (c = 0; c < DMEM_RDMA_PLACES; c++)
+		if (c != copy && test_bit(index, remote->copy[c].held))
+			return true;
+	return false;
+}
+
+/**
+ * dmem_rdma_missing - which copy of a page should be there and is not
+ * @remote: locked
+ * @index: of the page
+ *
+ * Return: the copy's number, or -1: none, or the page is being written, or nobody has it.
+ */
+int dmem_rdma_missing(const struct dmem_rdma_remote *remote, unsigned int index)
+{
+	unsigned int c, replicas = dmem_rdma_of(remote->region->vm)->replicas;
+
+	if (test_bit(index, remote->writing))
+		return -1;
+	for (c = 0; c < replicas; c++)
+		if (!test_bit(index, remote->copy[c].held))
+			return dmem_rdma_held_elsewhere(remote, c, index) ? c : -1;
+	return -1;
+}
+
+/* The donor that will end need not have the page any more. */
+static void dmem_rdma_old_put(struct dmem_rdma_remote *remote, unsigned int index)
+{
+	struct dmem_rdma_copy *old = &remote->copy[DMEM_RDMA_OLD];
+
+	if (__test_and_clear_bit(index, old->held))
+		dmem_rdma_copy_put(old, 1);
+}
+
 /*
  * Pages are about to be written. Their checksums are as of now, when nobody can change them: one
  * that is rescued and changed is written again before it is fetched.
@@ -214,8 +267,10 @@ void dmem_rdma_pages_begin(struct dmem_io *io)
 		remote->crc[io->pages[i].index] = dmem_rdma_crc(io->pages[i].page);
 	spin_lock_bh(&remote->lock);
 	remote->writes++;
-	for (i = 0; i < io->nr_pages; i++)
+	for (i = 0; i < io->nr_pages; i++) {
 		__set_bit(io->pages[i].index, remote->writing);
+		dmem_rdma_old_put(remote, io->pages[i].index);
+	}
 	spin_unlock_bh(&remote->lock);
 }
 
@@ -231,8 +286,7 @@ void dmem_rdma_pages_end(struct dmem_io *io)
 		unsigned int index = io->pages[i].index;
 
 		__clear_bit(index, remote->writing);
-		thin |= test_bit(index, remote->copy[0].held) !=
-			test_bit(index, remote->copy[1].held);
+		thin |= dmem_rdma_missing(remote, index) >= 0;
 	}
 	spin_unlock_bh(&remote->lock);
 	if (thin)
@@ -244,7 +298,7 @@ static unsigned int dmem_rdma_copy_of(const struct dmem_io_part *part)
 	return part - part->io->part;
 }
 
-/* A wrong page is not held where it came from, if the other copy has it. True: it has. */
+/* A wrong page is not held where it came from, if another copy has it. True: one has. */
 static bool dmem_rdma_copy_reject(struct dmem_rdma_remote *remote, const void *place,
 				  unsigned int index)
 {
@@ -252,8 +306,8 @@ static bool dmem_rdma_copy_reject(struct dmem_rdma_remote *remote, const void *p
 	bool other = false;
 
 	spin_lock_bh(&remote->lock);
-	for (c = 0; c < DMEM_COPIES_MAX; c++) {
-		if (remote->copy[c].extent != place || !test_bit(index, remote->copy[!c].held))
+	for (c = 0; c < DMEM_RDMA_PLACES; c++) {
+		if (remote->copy[c].extent != place || !dmem_rdma_held_elsewhere(remote, c, index))
 			continue;
 		other = true;
 		if (__test_and_clear_bit(index, remote->copy[c].held))
@@ -321,7 +375,7 @@ int dmem_rdma_write_queue(struct dmem_io_part *part, struct dmem_rdma_donor **do
 	*donor = NULL;
 	spin_lock_bh(&remote->lock);
 	if (!copy->extent) {
-		*donor = dmem_rdma_choose(dmem_rdma_of(io->vm), remote);
+		*donor = dmem_rdma_choose(dmem_rdma_of(io->vm), remote, true);
 		err = *donor ? dmem_rdma_slot_take(*donor, remote, copy) : -ENOSPC;
 	}
 	if (err)
@@ -357,6 +411,8 @@ void dmem_rdma_write_end(struct dmem_io_part *part, bool written)
 	for (i = 0; i < io->nr_pages && written; i++) {
 		__set_bit(io->pages[i].index, copy->held);
 		__clear_bit(io->pages[i].index, remote->lost);
+		if (io->refill && dmem_rdma_missing(remote, io->pages[i].index) < 0)
+			dmem_rdma_old_put(remote, io->pages[i].index);
 	}
 	if (!written)
 		dmem_rdma_copy_put(copy, io->nr_pages);
@@ -377,7 +433,7 @@ int dmem_rdma_refill_queue(struct dmem_rdma_remote *remote, struct dmem_io_part 
 	int err = 0;
 
 	if (!copy->extent) {
-		donor = dmem_rdma_choose(dmem_rdma_of(part->io->vm), remote);
+		donor = dmem_rdma_choose(dmem_rdma_of(part->io->vm), remote, false);
 		err = donor ? dmem_rdma_slot_take(donor, remote, copy) : -ENOSPC;
 	}
 	if (err)
@@ -402,7 +458,7 @@ bool dmem_rdma_holds(struct dmem_region *region, unsigned int index)
 	if (!remote)
 		return false;
 	spin_lock_bh(&remote->lock);
-	for (c = 0; c < DMEM_COPIES_MAX; c++)
+	for (c = 0; c < DMEM_RDMA_PLACES; c++)
 		held |= test_bit(index, remote->copy[c].held);
 	spin_unlock_bh(&remote->lock);
 	return held;
@@ -418,7 +474,7 @@ void dmem_rdma_discard(struct dmem_region *region, unsigned int index)
 	spin_lock_bh(&remote->lock);
 	remote->writes++;
 	__clear_bit(index, remote->lost);
-	for (c = 0; c < DMEM_COPIES_MAX; c++)
+	for (c = 0; c < DMEM_RDMA_PLACES; c++)
 		if (__test_and_clear_bit(index, remote->copy[c].held))
 			dmem_rdma_copy_put(&remote->copy[c], 1);
 	spin_unlock_bh(&remote->lock);
@@ -433,7 +489,7 @@ void dmem_rdma_forget(struct dmem_region *region)
 		return;
 	dmem_rdma_thin_forget(dmem_rdma_of(region->vm), remote);
 	spin_lock_bh(&remote->lock);
-	for (c = 0; c < DMEM_COPIES_MAX; c++)
+	for (c = 0; c < DMEM_RDMA_PLACES; c++)
 		dmem_rdma_copy_put(&remote->copy[c], remote->copy[c].nr_users);
 	spin_unlock_bh(&remote->lock);
 	region->remote = NULL;
@@ -449,20 +505,19 @@ void dmem_rdma_forget(struct dmem_region *region)
 void dmem_rdma_slot_lose(struct dmem_rdma_extent *extent, u32 slot)
 {
 	struct dmem_rdma_remote *remote = READ_ONCE(extent->owner[slot]);
-	struct dmem_rdma_copy *copy, *other;
+	struct dmem_rdma_copy *copy;
 	unsigned int c, page;
 	bool thin = false;
 
 	if (!remote)
 		return;
 	spin_lock_bh(&remote->lock);
-	for (c = 0; c < DMEM_COPIES_MAX; c++) {
+	for (c = 0; c < DMEM_RDMA_PLACES; c++) {
 		copy = &remote->copy[c];
-		other = &remote->copy[!c];
 		if (copy->extent != extent || copy->slot != slot)
 			continue;
 		for_each_set_bit(page, copy->held, DMEM_REGION_PAGES) {
-			if (test_bit(page, other->held))
+			if (dmem_rdma_held_elsewhere(remote, c, page))
 				thin = true;
 			else
 				__set_bit(page, remote->lost);
@@ -474,4 +529,38 @@ void dmem_rdma_slot_lose(struct dmem_rdma_extent *extent, u32 slot)
 	spin_unlock_bh(&remote->lock);
 	if (thin)
 		dmem_rdma_thin(extent->donor->rdma, remote);
+}
+
+/**
+ * dmem_rdma_slot_move - what a slot holds is to go to another donor
+ * @extent: of a donor that will end; under rcu_read_lock()
+ * @slot: of it
+ *
+ * The copy goes on to be read, and is a refill's to make anew. Not yet where a page is being
+ * written to it, nor where no donor has room: what is written stays with this one then.
+ */
+void dmem_rdma_slot_move(struct dmem_rdma_extent *extent, u32 slot)
+{
+	struct dmem_rdma_remote *remote = READ_ONCE(extent->owner[slot]);
+	struct dmem_rdma *rdma = extent->donor->rdma;
+	struct dmem_rdma_copy *copy;
+	bool moved = false;
+	unsigned int c;
+
+	if (!remote)
+		return;
+	spin_lock_bh(&remote->lock);
+	for (c = 0; c < DMEM_COPIES_MAX && !remote->copy[DMEM_RDMA_OLD].extent; c++) {
+		copy = &remote->copy[c];
+		if (copy->extent != extent || copy->slot != slot ||
+		    copy->nr_users != bitmap_weight(copy->held, DMEM_REGION_PAGES) ||
+		    !dmem_rdma_choose(rdma, remote, false))
+			continue;
+		remote->copy[DMEM_RDMA_OLD] = *copy;
+		memset(copy, 0, sizeof(*copy));
+		moved = true;
+	}
+	spin_unlock_bh(&remote->lock);
+	if (moved)
+		dmem_rdma_thin(rdma, remote);
 }

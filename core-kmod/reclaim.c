@@ -147,13 +147,15 @@ void dmem_reclaim_progress(unsigned long nr)
 /**
  * dmem_alloc_local - new pages, charged to the cgroup of the VM memory's creator
  * @vm: VM memory; process context
+ * @node: where from, if there are any: this CPU's rather than what the task's policy says
  * @gfp: without __GFP_ACCOUNT
  * @pages: takes them
  * @nr: how many are wanted
  *
  * Return: how many there are. A cgroup at its maximum has evicted what it could before it is less.
  */
-unsigned int dmem_alloc_local(struct dmem_vm *vm, gfp_t gfp, struct page **pages, unsigned int nr)
+unsigned int dmem_alloc_local(struct dmem_vm *vm, int node, gfp_t gfp, struct page **pages,
+			      unsigned int nr)
 {
 	struct mem_cgroup *before;
 	unsigned int got;
@@ -161,12 +163,11 @@ unsigned int dmem_alloc_local(struct dmem_vm *vm, gfp_t gfp, struct page **pages
 	if (!vm->memcg) {
 		/* The bulk allocator fills what is NULL. */
 		memset(pages, 0, nr * sizeof(*pages));
-		return alloc_pages_bulk(gfp, nr, pages);
+		return alloc_pages_bulk_node(gfp, node, nr, pages);
 	}
 	before = set_active_memcg(vm->memcg);
 	for (got = 0; got < nr; got++) {
-		/* As the bulk allocator: by this CPU's node, not by the task's policy. */
-		pages[got] = alloc_pages_node(numa_mem_id(), gfp | __GFP_ACCOUNT, 0);
+		pages[got] = alloc_pages_node(node, gfp | __GFP_ACCOUNT, 0);
 		if (!pages[got])
 			break;
 		/* The faulting thread waits for one: the others are taken if they are to be had. */

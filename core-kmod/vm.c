@@ -13,11 +13,12 @@
 /**
  * dmem_vm_create - the state of a new file
  * @inode: its inode, size zero; its number is the VM memory's id
- * @name: the file's name; shown, never looked up
+ * @dentry: of the file, for its name, which is shown and never looked up. Below the root the
+ *	directory's comes with it: libvirt calls every guest's memory the same, in one of its own
  *
  * Return: the VM memory, or an ERR_PTR().
  */
-struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
+struct dmem_vm *dmem_vm_create(struct inode *inode, struct dentry *dentry)
 {
 	struct dmem_pool *pool = dmem_sb_pool(inode->i_sb);
 	struct dmem_vm *vm;
@@ -43,8 +44,10 @@ struct dmem_vm *dmem_vm_create(struct inode *inode, const struct qstr *name)
 	vm->ident.id = inode->i_ino;
 	vm->ident.order = pool->order;
 	vm->ident.donor = pool->donor.id;
-	snprintf(vm->ident.name, sizeof(vm->ident.name), "%.*s", (int)name->len, name->name);
+	snprintf(vm->ident.name, sizeof(vm->ident.name),
+		 IS_ROOT(dentry->d_parent) ? "%pd" : "%pd2", dentry);
 
+	dmem_prefetch_init(vm);
 	init_waitqueue_head(&vm->free_wait);
 	spin_lock_init(&vm->lru_lock);
 	for (i = 0; i < DMEM_LISTS; i++)
@@ -87,6 +90,8 @@ void dmem_vm_destroy(struct dmem_vm *vm)
 	struct dmem_region *region;
 	u64 index;
 
+	/* These two wake the evictor, so they end before it does. */
+	dmem_prefetch_exit(vm);
 	dmem_reclaim_del(vm);
 	cancel_delayed_work_sync(&vm->evict_work);
 	for (index = 0; (region = dmem_region_next(vm, &index, U64_MAX)); index++)
@@ -124,22 +129,44 @@ void dmem_region_list(struct dmem_region *region, enum dmem_list list, bool olde
 	}
 }
 
+/* Regions that come back in a loop: one in so many is kept, of loops up to so many times ours. */
+#define DMEM_LOOP_DIVISOR	8
+#define DMEM_LOOP_SIZE_MAX	4
+
 /*
- * A region that holds pages must be on a list for the evictor to find it. One that comes back
- * before as many others went as are active would have stayed if those were not there: it is as good
- * as they are (refault distance, as in mm/workingset.c).
+ * Is a region that comes back worth keeping? One that does before as many others went as are active
+ * would have stayed if those were not there: it is as good as they are (refault distance, as in
+ * mm/workingset.c).
+ *
+ * Of memory that is walked through again and again, and is larger than what may be local, the
+ * oldest is what is needed next: with it evicted nothing is ever found here. So a few of what comes
+ * back that soon are kept, up to half of all (bimodal insertion, Qureshi et al., ISCA 2007).
  */
+static bool dmem_region_is_back(struct dmem_region *region)
+{
+	struct dmem_vm *vm = region->vm;
+	long active = vm->nr_listed[DMEM_LIST_ACTIVE];
+	long others = vm->nr_listed[DMEM_LIST_FRESH] + vm->nr_listed[DMEM_LIST_INACTIVE];
+	u32 distance = vm->nr_gone - region->gone_at;
+
+	lockdep_assert_held(&vm->lru_lock);
+	if (!region->gone_at)
+		return false;
+	if (distance < active)
+		return true;
+	return active < others && distance < DMEM_LOOP_SIZE_MAX * (active + others) &&
+	       ++vm->nr_loops % DMEM_LOOP_DIVISOR == 0;
+}
+
+/* A region that holds pages must be on a list for the evictor to find it. */
 void dmem_region_activate(struct dmem_region *region)
 {
 	struct dmem_vm *vm = region->vm;
 
 	spin_lock_bh(&vm->lru_lock);
-	if (region->list == DMEM_LIST_NONE) {
-		bool back = region->gone_at &&
-			    vm->nr_gone - region->gone_at < vm->nr_listed[DMEM_LIST_ACTIVE];
-
-		dmem_region_list(region, back ? DMEM_LIST_ACTIVE : DMEM_LIST_FRESH, false);
-	}
+	if (region->list == DMEM_LIST_NONE)
+		dmem_region_list(region, dmem_region_is_back(region) ? DMEM_LIST_ACTIVE :
+				 DMEM_LIST_FRESH, false);
 	spin_unlock_bh(&vm->lru_lock);
 }
 

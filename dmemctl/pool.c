@@ -193,6 +193,7 @@ static const char *const state_names[] = {
 	[DMEM_DONOR_SUSPECT] = "suspect",
 	[DMEM_DONOR_DOWN] = "down",
 	[DMEM_DONOR_GONE] = "gone",
+	[DMEM_DONOR_DRAINING] = "draining",
 };
 
 static struct json_object *donor_object(const char *path, const struct dmem_donor_info *info)
@@ -208,7 +209,7 @@ static struct json_object *donor_object(const char *path, const struct dmem_dono
 	put_member(object, "used_bytes", json_object_new_int64((int64_t)info->used_bytes));
 	put_member(object, "free_bytes", json_object_new_int64((int64_t)info->free_bytes));
 	put_member(object, "latency_ns", json_object_new_int64((int64_t)info->latency_ns));
-	put_member(object, "down_ms", json_object_new_int64((int64_t)info->state_ms));
+	put_member(object, "down_ms", json_object_new_int64((int64_t)info->down_ms));
 	return object;
 }
 

@@ -19,8 +19,8 @@
 #include "pool.h"
 #include "scan.h"
 
-/* Entries of a batch: 0.2 to 0.5 ms. */
-#define REGION_BATCH	1024
+/* Entries of a batch: some 0.1 ms. */
+#define REGION_BATCH	256
 /* Pools come and go less often than frames. */
 #define POOLS_NS	5000000000ULL
 #define NS_PER_S	1000000000ULL
@@ -35,7 +35,6 @@ struct top_live {
 	struct dmem_scan orders;
 	bool in_orders;			/* the walk is through the regions already */
 	__u64 epoch;
-	__u64 walked_ns;
 	__u64 buckets;			/* of the map of regions */
 	__u64 pools_ns;
 	struct top_donor *donors;
@@ -249,10 +248,9 @@ static int copy_map(const struct top_live *live, struct top_sample *sample)
 static int read_map(struct top_live *live, const struct top_want *want, __u64 walk_ns,
 		    struct top_sample *sample, struct dmem_error *error)
 {
-	__u64 began_ns;
+	__u64 began_ns, step_ns, walked_ns = 0;
 	int err = 0;
 
-	live->walked_ns = 0;
 	if (!want->vm || !want->window.nr) {
 		end_walk(live);
 		return 0;
@@ -266,8 +264,9 @@ static int read_map(struct top_live *live, const struct top_want *want, __u64 wa
 	began_ns = top_cpu_ns();
 	do {
 		err = walk_on(live, error);
-		live->walked_ns = top_cpu_ns() - began_ns;
-	} while (!err && live->walked_ns < walk_ns);
+		step_ns = top_cpu_ns() - began_ns - walked_ns;
+		walked_ns += step_ns;
+	} while (!err && walked_ns + step_ns <= walk_ns);
 	if (err < 0)
 		return err;
 	if (err)
@@ -398,9 +397,4 @@ int top_live_read(struct top_live *live, const struct top_want *want, __u64 walk
 	if (err)
 		top_sample_free(sample);
 	return err;
-}
-
-__u64 top_live_walked_ns(const struct top_live *live)
-{
-	return live->walked_ns;
 }

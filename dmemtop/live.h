@@ -25,7 +25,7 @@ void top_live_close(struct top_live *live);
  * @live: of top_live_open()
  * @want: what it should have
  * @walk_ns: CPU time that the walk through the regions may take, of which the sample after goes on;
- *	TOP_WALK_ALL: all of it now, however many there are
+ *	it takes a batch at least; TOP_WALK_ALL: all of it now, however many there are
  * @sample: takes it, for top_sample_free(); all zero on error
  * @error: takes the reason
  *
@@ -34,9 +34,6 @@ void top_live_close(struct top_live *live);
  */
 int top_live_read(struct top_live *live, const struct top_want *want, __u64 walk_ns,
 		  struct top_sample *sample, struct dmem_error *error);
-
-/** top_live_walked_ns - CPU time that the walk took in the last sample. */
-__u64 top_live_walked_ns(const struct top_live *live);
 
 /** top_cpu_ns - CPU time of this thread. */
 __u64 top_cpu_ns(void);

@@ -28,11 +28,12 @@
 #define NS_PER_MS	1000000ULL
 #define NOTICE_LEN	640
 #define CATCH_UPS	2
-/* Of a core, for everything: 1 % is what it may take, and a batch may take longer than thought. */
+/* Of a core, for everything: 1 % is what it may take. */
 #define CPU_SHARE	0.006
-/* Of a walk through the regions; the longest does not delay what a key does. */
-#define WALK_MIN_NS	500000ULL
-#define WALK_MAX_NS	50000000ULL
+/* Of a walk through the regions: it does not delay what a key does. */
+#define WALK_MAX_NS	50000000.0
+/* Time to make up for what took more: starting, a slow batch. */
+#define DEBT_S		10.0
 /* Bytes: a sample, a model and a screen of the largest host take less. */
 #define HEAP_KEPT	(16 << 20)
 
@@ -60,7 +61,9 @@ struct top {
 	struct top_view view;
 	char filter[TOP_TYPED_LEN];	/* that the model was made with */
 	struct top_grid grid;
-	__u64 cpu_ns;			/* at the sample before */
+	__u64 read_ns;			/* when the sample before was read; 0: none was */
+	__u64 cpu_ns;			/* CPU time by then */
+	double credit_ns;		/* CPU time to take yet; < 0: taken too much */
 	struct top_want wanted;		/* of @now */
 };
 
@@ -147,19 +150,29 @@ static struct top_want what_to_read(const struct top *top)
 	return want;
 }
 
-/* What the frame before has left of the CPU time that one may take, apart from its own walk. */
+static double clamp(double value, double low, double high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/*
+ * CPU time that a walk may take now: what this process could have taken since it began and did not.
+ * A frame that took too much is made up for by those after it. 0: a single batch.
+ */
 static __u64 walk_budget(struct top *top)
 {
-	double allowed_ns = CPU_SHARE * top->view.delay_s * NS_PER_S;
-	__u64 rest_ns = top_cpu_ns() - top->cpu_ns - top_live_walked_ns(top->live);
+	double share = CPU_SHARE * NS_PER_S;
+	__u64 now_ns = dmem_clock_ns();
+	__u64 cpu_ns = top_cpu_ns();
 
-	top->cpu_ns = top_cpu_ns();
 	if (top->options.output != TOP_OUTPUT_SCREEN)
 		return TOP_WALK_ALL;
-	if (allowed_ns < (double)(rest_ns + WALK_MIN_NS))
-		return WALK_MIN_NS;
-	return allowed_ns - (double)rest_ns < WALK_MAX_NS ? (__u64)allowed_ns - rest_ns :
-							    WALK_MAX_NS;
+	top->credit_ns -= (double)(cpu_ns - top->cpu_ns);
+	top->credit_ns += top->read_ns ? CPU_SHARE * (double)(now_ns - top->read_ns) : share;
+	top->credit_ns = clamp(top->credit_ns, -DEBT_S * share, (1 + top->view.delay_s) * share);
+	top->read_ns = now_ns;
+	top->cpu_ns = cpu_ns;
+	return (__u64)clamp(top->credit_ns, 0, WALK_MAX_NS);
 }
 
 static int read_live(struct top *top, bool replaces, struct dmem_error *error)

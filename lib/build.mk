@@ -4,6 +4,8 @@ LIBDMEM := $(O)/libdmem.a
 LIBS := -ljson-c -lbpf -lelf -lz
 # Who uses wire.h links this too.
 WIRE_LIBS := -lnettle
+# Who uses scrape.h links these.
+METRICS_LIBS := -lmicrohttpd -lpthread
 
 LIBDMEM_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c)) $(O)/obj/lib/policy.o
 

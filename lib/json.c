@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLACEMENT	"\xef\xbf\xbd"
+#include "utf8.h"
 
 struct field {
 	const char *name;
@@ -31,54 +31,27 @@ static const struct field fields_after[] = {
 	FIELD(prefetched_unused_pages), FIELD(evicted_pages), FIELD(evictions),
 	FIELD(writeback_pages), FIELD(writebacks), FIELD(zero_pages), FIELD(rescued_pages),
 	FIELD(pinned_skips), FIELD(retries), FIELD(stalls), FIELD(policy_decisions),
-	FIELD(policy_clamped), FIELD(errors), FIELD(regions),
+	FIELD(policy_clamped), FIELD(errors), FIELD(regions), FIELD(prefetches_queued),
+	FIELD(prefetches_dropped),
 };
 
 _Static_assert(sizeof(struct dmem_vm_get) == 4 * sizeof(__u32) + DMEM_ORDERS * sizeof(__u64) +
 	       sizeof(__u64) * (sizeof(fields_before) + sizeof(fields_after)) /
 	       sizeof(struct field), "struct dmem_vm_get has a field that JSON does not");
 
-/* Length of the UTF-8 character at @at; 0 where there is none (RFC 3629, table of section 4). */
-static size_t utf8_len(const unsigned char *at)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (at[0] < 0x80)
-		return 1;
-	if (at[0] < 0xc2 || at[0] > 0xf4)
-		return 0;
-	len = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	/* No longer form than needed, no surrogates, nothing above U+10FFFF. */
-	if (at[0] == 0xe0)
-		low = 0xa0;
-	else if (at[0] == 0xed)
-		high = 0x9f;
-	else if (at[0] == 0xf0)
-		low = 0x90;
-	else if (at[0] == 0xf4)
-		high = 0x8f;
-	if (at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if (at[i] < 0x80 || at[i] > 0xbf)
-			return 0;
-	return len;
-}
-
 struct json_object *dmem_json_string(const char *text)
 {
-	size_t room = strlen(text) * (sizeof(REPLACEMENT) - 1) + 1;
+	size_t room = strlen(text) * DMEM_UTF8_GROWTH + 1;
 	struct json_object *string;
 	char *clean = malloc(room), *to = clean;
 
 	if (!clean)
 		return NULL;
 	while (*text) {
-		size_t len = utf8_len((const unsigned char *)text);
+		size_t len;
+		const char *next = dmem_utf8_take(&text, &len);
 
-		to = mempcpy(to, len ? text : REPLACEMENT, len ? len : sizeof(REPLACEMENT) - 1);
-		text += len ? len : 1;
+		to = mempcpy(to, next, len);
 	}
 	*to = 0;
 	string = json_object_new_string(clean);
@@ -86,8 +59,7 @@ struct json_object *dmem_json_string(const char *text)
 	return string;
 }
 
-/* Takes @value, which may be NULL for want of memory. */
-static bool add(struct json_object *object, const char *name, struct json_object *value)
+bool dmem_json_add(struct json_object *object, const char *name, struct json_object *value)
 {
 	if (value && !json_object_object_add(object, name, value))
 		return true;
@@ -95,9 +67,9 @@ static bool add(struct json_object *object, const char *name, struct json_object
 	return false;
 }
 
-static bool add_number(struct json_object *object, const char *name, uint64_t value)
+bool dmem_json_add_number(struct json_object *object, const char *name, uint64_t value)
 {
-	return add(object, name, json_object_new_int64((int64_t)value));
+	return dmem_json_add(object, name, json_object_new_int64((int64_t)value));
 }
 
 static bool add_fields(struct json_object *object, const struct dmem_vm_get *get,
@@ -107,7 +79,7 @@ static bool add_fields(struct json_object *object, const struct dmem_vm_get *get
 		uint64_t value;
 
 		memcpy(&value, (const char *)get + field->offset, sizeof(value));
-		if (!add_number(object, field->name, value))
+		if (!dmem_json_add_number(object, field->name, value))
 			return false;
 	}
 	return true;
@@ -134,11 +106,12 @@ struct json_object *dmem_vm_json(const char *path, const struct dmem_vm_get *get
 	struct json_object *vm = json_object_new_object();
 	const char *slash = strrchr(path, '/');
 
-	if (vm && add(vm, "path", dmem_json_string(path)) &&
-	    add(vm, "name", dmem_json_string(slash ? slash + 1 : path)) &&
-	    add_number(vm, "id", get->id) && add_number(vm, "order", get->order) &&
+	if (vm && dmem_json_add(vm, "path", dmem_json_string(path)) &&
+	    dmem_json_add(vm, "name", dmem_json_string(slash ? slash + 1 : path)) &&
+	    dmem_json_add_number(vm, "id", get->id) &&
+	    dmem_json_add_number(vm, "order", get->order) &&
 	    add_fields(vm, get, fields_before, sizeof(fields_before) / sizeof(fields_before[0])) &&
-	    add(vm, "fetches", fetches_json(get)) &&
+	    dmem_json_add(vm, "fetches", fetches_json(get)) &&
 	    add_fields(vm, get, fields_after, sizeof(fields_after) / sizeof(fields_after[0])))
 		return vm;
 	json_object_put(vm);
@@ -150,10 +123,10 @@ struct json_object *dmem_pool_json(const struct dmem_pool *pool,
 {
 	struct json_object *object = json_object_new_object();
 
-	if (object && add(object, "path", dmem_json_string(pool->path)) &&
-	    add(object, "options", dmem_json_string(pool->options)) &&
-	    add_number(object, "lent_bytes", usage->lent_bytes) &&
-	    add_number(object, "reserved_bytes", usage->reserved_bytes))
+	if (object && dmem_json_add(object, "path", dmem_json_string(pool->path)) &&
+	    dmem_json_add(object, "options", dmem_json_string(pool->options)) &&
+	    dmem_json_add_number(object, "lent_bytes", usage->lent_bytes) &&
+	    dmem_json_add_number(object, "reserved_bytes", usage->reserved_bytes))
 		return object;
 	json_object_put(object);
 	return NULL;

@@ -8,6 +8,8 @@
 #ifndef DMEM_JSON_H
 #define DMEM_JSON_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <json-c/json.h>
 
 #include "pool.h"
@@ -19,6 +21,17 @@
  * What is not UTF-8 becomes U+FFFD. Return: the string; NULL without memory.
  */
 struct json_object *dmem_json_string(const char *text);
+
+/**
+ * dmem_json_add - add a member
+ * @value: becomes the object's, or is given back; NULL: there was no memory for it
+ *
+ * Return: false without memory.
+ */
+bool dmem_json_add(struct json_object *object, const char *name, struct json_object *value);
+
+/** dmem_json_add_number - add a number, likewise. */
+bool dmem_json_add_number(struct json_object *object, const char *name, uint64_t value);
 
 /**
  * dmem_vm_json - one VM memory

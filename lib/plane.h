@@ -25,9 +25,13 @@ enum dmem_plane_map {
 	DMEM_PLANE_MAPS,
 };
 
-/** struct dmem_plane - an open plane: the fds of its maps. */
+/**
+ * struct dmem_plane - an open plane: the fds of its maps
+ * @active: of the ring of regions with news; -1: a reader, or a plane that has none
+ */
 struct dmem_plane {
 	int map[DMEM_PLANE_MAPS];
+	int active;
 };
 
 /** struct dmem_plane_vm - one VM memory as the maps have it; @stats are sums over the CPUs. */
@@ -108,8 +112,17 @@ int dmem_plane_read_latencies(const struct dmem_plane *plane,
 int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stats *stats,
 			  struct dmem_error *error);
 
-/** dmem_plane_set_order - decide for a region; what was counted of its use stays. */
-int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_plane_region *region,
+/** dmem_plane_read_region - one region. Return: 0; -ENOENT without an entry; a negative errno. */
+int dmem_plane_read_region(const struct dmem_plane *plane, const struct dmem_region_key *key,
+			   struct dmem_region_value *value, struct dmem_error *error);
+
+/**
+ * dmem_plane_set_order - decide for a region, or for all that have no decision of their own
+ * @key: its region may be DMEM_REGION_ALL
+ *
+ * How often the core has asked stays counted.
+ */
+int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_region_key *key,
 			 __u32 order, struct dmem_error *error);
 
 /** dmem_plane_read_epoch - the number of the epoch that touched pages are counted in now. */
@@ -119,10 +132,34 @@ int dmem_plane_read_epoch(const struct dmem_plane *plane, __u64 *number,
 /** dmem_plane_next_epoch - begin a new epoch of touched pages. */
 int dmem_plane_next_epoch(const struct dmem_plane *plane, struct dmem_error *error);
 
-/** dmem_plane_forget_vm - delete what the maps have of a VM memory that is gone. */
-int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm,
-			 const struct dmem_plane_region *regions, size_t nr,
+/**
+ * dmem_plane_forget_vm - delete what the maps have of a VM memory that is gone
+ * @size_bytes: its size
+ */
+int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm, __u64 size_bytes,
 			 struct dmem_error *error);
+
+/** struct dmem_active - the reader of a plane's ring of regions with news; there may be one. */
+struct dmem_active;
+
+/** typedef dmem_active_fn - takes a region; it may be told of more than once. */
+typedef void (*dmem_active_fn)(const struct dmem_region_key *key, void *data);
+
+/**
+ * dmem_active_open - read the ring of a plane that was opened to be written
+ *
+ * Return: NULL where the plane has none, or none could be opened: look at all regions then.
+ */
+struct dmem_active *dmem_active_open(const struct dmem_plane *plane, dmem_active_fn visit,
+				     void *data);
+void dmem_active_close(struct dmem_active *active);
+
+/**
+ * dmem_active_read - visit each region that the ring tells of, and empty it
+ *
+ * Return: whether that was all; not where the ring was full: look at all regions then.
+ */
+bool dmem_active_read(struct dmem_active *active);
 
 /** dmem_clock_ns - CLOCK_MONOTONIC, as the maps' *_ns fields. */
 __u64 dmem_clock_ns(void);

@@ -62,6 +62,7 @@ int dmem_plane_open(struct dmem_plane *plane, bool writable, struct dmem_error *
 	__u32 zero = 0;
 	int i, fd;
 
+	plane->active = -1;
 	for (i = 0; i < DMEM_PLANE_MAPS; i++)
 		plane->map[i] = -1;
 	for (i = 0; i < DMEM_PLANE_MAPS; i++) {
@@ -72,6 +73,9 @@ int dmem_plane_open(struct dmem_plane *plane, bool writable, struct dmem_error *
 		}
 		plane->map[i] = fd;
 	}
+	/* A plane that an older tuner loaded has none. */
+	if (writable)
+		plane->active = bpf_obj_get(DMEM_PIN_DIR "/active");
 	if (bpf_map_lookup_elem(plane->map[DMEM_PLANE_VERSION], &zero, &version) ||
 	    version.maps_version != DMEM_MAPS_VERSION) {
 		dmem_plane_close(plane);
@@ -91,6 +95,9 @@ void dmem_plane_close(struct dmem_plane *plane)
 			close(plane->map[i]);
 		plane->map[i] = -1;
 	}
+	if (plane->active >= 0)
+		close(plane->active);
+	plane->active = -1;
 }
 
 struct entries {
@@ -403,18 +410,31 @@ int dmem_plane_read_stats(const struct dmem_plane *plane, struct dmem_plane_stat
 	return err ? read_fail(error, err, DMEM_PLANE_STATS) : 0;
 }
 
-int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_plane_region *region,
+int dmem_plane_read_region(const struct dmem_plane *plane, const struct dmem_region_key *key,
+			   struct dmem_region_value *value, struct dmem_error *error)
+{
+	int err = bpf_map_lookup_elem(plane->map[DMEM_PLANE_REGIONS], key, value);
+
+	if (!err || err == -ENOENT)
+		return err;
+	return read_fail(error, err, DMEM_PLANE_REGIONS);
+}
+
+int dmem_plane_set_order(const struct dmem_plane *plane, const struct dmem_region_key *key,
 			 __u32 order, struct dmem_error *error)
 {
-	struct dmem_order_value value = region->order;
-	int err;
+	int err, fd = plane->map[DMEM_PLANE_ORDERS];
+	struct dmem_order_value value = {};
 
+	err = bpf_map_lookup_elem(fd, key, &value);
+	if (err && err != -ENOENT)
+		return read_fail(error, err, DMEM_PLANE_ORDERS);
 	value.order = order;
 	value.decided_ns = dmem_clock_ns();
-	err = bpf_map_update_elem(plane->map[DMEM_PLANE_ORDERS], &region->key, &value, BPF_ANY);
+	err = bpf_map_update_elem(fd, key, &value, BPF_ANY);
 	if (err)
 		return dmem_fail(error, err, "deciding for region %u of VM memory %u: %s",
-				 region->key.region, region->key.vm, strerror(-err));
+				 key->region, key->vm, strerror(-err));
 	return 0;
 }
 
@@ -460,19 +480,18 @@ static void forget_latencies(const struct dmem_plane *plane, __u32 vm)
 		bpf_map_delete_elem(fd, &key);
 }
 
-int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm,
-			 const struct dmem_plane_region *regions, size_t nr,
+int dmem_plane_forget_vm(const struct dmem_plane *plane, __u32 vm, __u64 size_bytes,
 			 struct dmem_error *error)
 {
+	struct dmem_region_key region = { .vm = vm, .region = DMEM_REGION_ALL };
+	__u64 nr = (size_bytes + DMEM_MAP_REGION_BYTES - 1) / DMEM_MAP_REGION_BYTES;
 	struct dmem_vm_key key = { .vm = vm };
-	size_t i;
 	int err;
 
-	for (i = 0; i < nr; i++) {
-		if (regions[i].key.vm != vm)
-			continue;
-		bpf_map_delete_elem(plane->map[DMEM_PLANE_ORDERS], &regions[i].key);
-		bpf_map_delete_elem(plane->map[DMEM_PLANE_REGIONS], &regions[i].key);
+	bpf_map_delete_elem(plane->map[DMEM_PLANE_ORDERS], &region);
+	for (region.region = 0; region.region < nr; region.region++) {
+		bpf_map_delete_elem(plane->map[DMEM_PLANE_ORDERS], &region);
+		bpf_map_delete_elem(plane->map[DMEM_PLANE_REGIONS], &region);
 	}
 	forget_latencies(plane, vm);
 	bpf_map_delete_elem(plane->map[DMEM_PLANE_VM_STATS], &key);

@@ -3,7 +3,7 @@ BINS += $(O)/dmem-memnode
 # All but main(): the unit tests link what they need of it, with a transport of their own.
 LIBMEMNODE := $(O)/libmemnode.a
 RDMA_LIBS := -lrdmacm -libverbs
-MEMNODE_LIBS := $(RDMA_LIBS) -lmicrohttpd -lsystemd $(WIRE_LIBS) -lpthread
+MEMNODE_LIBS := $(RDMA_LIBS) -lsystemd $(METRICS_LIBS) $(WIRE_LIBS)
 
 $(LIBMEMNODE): $(patsubst %.c,$(O)/obj/%.o,$(filter-out memnode/main.c,$(wildcard memnode/*.c)))
 	@mkdir -p $(@D)

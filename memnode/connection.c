@@ -273,6 +273,8 @@ fail:
 
 void control_close(struct connection *connection)
 {
+	/* That it failed may be known before what came ahead of that, or the message it was for. */
+	control_poll(connection);
 	rdma_disconnect(connection->endpoint.id);
 	destroy_queues(connection);
 	session_gone(connection->session);

@@ -29,6 +29,7 @@ struct device {
 	struct ibv_cq *idle_cq;			/* of data connections: nothing completes there */
 	uint8_t reads_max;			/* of clients, under way on a connection */
 	bool odp;
+	bool as_mapped;				/* MRs begin where the memory is mapped */
 	struct watch completions, events;
 };
 TAILQ_HEAD(device_list, device);

@@ -1,51 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
-/* metrics.c - figures as text; libmicrohttpd hands them out, driven by the loop. */
+/* metrics.c - the donor's figures as a page of metrics, handed out from the loop. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <microhttpd.h>
-
-#include "log.h"
 #include "metrics.h"
+#include "scrape.h"
 
-#define CONTENT_TYPE	"application/openmetrics-text; version=1.0.0; charset=utf-8"
-/* Scrapers come one by one and soon go. */
-#define CONNECTIONS_MAX	16
-#define IDLE_S		10
+#define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 struct metrics {
 	struct donor *donor;
 	struct loop *loop;
-	struct MHD_Daemon *daemon;
+	struct dmem_scrape *scrape;
 	struct watch watch;
 };
 
-static void put_head(FILE *out, const char *name, const char *type, const char *unit,
-		     const char *help)
+static void put_daemon(struct dmem_metrics *page, const struct donor *donor)
 {
-	fprintf(out, "# TYPE dmem_memnode_%s %s\n", name, type);
-	if (unit)
-		fprintf(out, "# UNIT dmem_memnode_%s %s\n", name, unit);
-	fprintf(out, "# HELP dmem_memnode_%s %s\n", name, help);
+	static const struct dmem_metric build = {
+		"dmem_memnode_build", DMEM_INFO, NULL, "The daemon.",
+	};
+	static const struct dmem_metric uptime = {
+		"dmem_memnode_uptime_seconds", DMEM_GAUGE, "seconds", "Since the start.",
+	};
+	char wire[16];
+	const struct dmem_label labels[] = {
+		{ "version", MEMNODE_VERSION }, { "wire", wire }, {},
+	};
+
+	snprintf(wire, sizeof(wire), "%d", DMEM_WIRE_VERSION);
+	dmem_metrics_begin(page, &build);
+	dmem_metrics_count(page, labels, 1);
+	dmem_metrics_begin(page, &uptime);
+	dmem_metrics_ns(page, NULL, (now_ms() - donor->started_ms) * 1000000);
 }
 
-static void put_gauge(FILE *out, const char *name, const char *unit, const char *help,
-		      uint64_t value)
-{
-	put_head(out, name, "gauge", unit, help);
-	fprintf(out, "dmem_memnode_%s %" PRIu64 "\n", name, value);
-}
-
-static void put_counter(FILE *out, const char *name, const char *help, uint64_t value)
-{
-	put_head(out, name, "counter", NULL, help);
-	fprintf(out, "dmem_memnode_%s_total %" PRIu64 "\n", name, value);
-}
-
-static void put_memory(FILE *out, const struct donor *donor)
+static void put_memory(struct dmem_metrics *page, const struct donor *donor)
 {
 	const struct store *store = &donor->store;
 	uint64_t bytes = donor->options->extent_bytes, used = 0;
@@ -53,124 +45,95 @@ static void put_memory(FILE *out, const struct donor *donor)
 
 	TAILQ_FOREACH(client, &store->clients, entry)
 		used += client->used_bytes;
-	put_gauge(out, "memory_bytes", "bytes", "Memory to lend.", store->nr_extents * bytes);
-	put_gauge(out, "lent_bytes", "bytes", "Memory that is leased.", store->nr_leased * bytes);
-	put_gauge(out, "free_bytes", "bytes", "Memory that could be leased now.",
-		  store->nr_free * bytes);
-	put_gauge(out, "used_bytes", "bytes",
-		  "Leased memory that holds pages, as the clients last said.", used);
-	put_gauge(out, "extent_bytes", "bytes", "What is leased at once.", bytes);
+	const struct dmem_figure figures[] = {
+		{ { "dmem_memnode_memory_bytes", DMEM_GAUGE, "bytes", "Memory to lend." },
+		  store->nr_extents * bytes },
+		{ { "dmem_memnode_lent_bytes", DMEM_GAUGE, "bytes", "Memory that is leased." },
+		  store->nr_leased * bytes },
+		{ { "dmem_memnode_free_bytes", DMEM_GAUGE, "bytes",
+		    "Memory that could be leased now." }, store->nr_free * bytes },
+		{ { "dmem_memnode_used_bytes", DMEM_GAUGE, "bytes",
+		    "Leased memory that holds pages, as the clients last said." }, used },
+		{ { "dmem_memnode_extent_bytes", DMEM_GAUGE, "bytes", "What is leased at once." },
+		  bytes },
+	};
+	dmem_metrics_figures(page, figures, NR(figures));
 }
 
-static void put_connections(FILE *out, const struct donor *donor)
+static void put_connections(struct dmem_metrics *page, const struct donor *donor)
 {
 	const struct session *session;
 	unsigned int data = 0;
 
 	TAILQ_FOREACH(session, &donor->sessions, entry)
 		data += session->nr_data_conns;
-	put_gauge(out, "clients", NULL, "Clients that have leases or a session.",
-		  donor->store.nr_clients);
-	put_gauge(out, "sessions", NULL, "Sessions that are open.", donor->nr_sessions);
-	put_gauge(out, "handshakes", NULL, "Connections without a session.",
-		  donor_strangers(donor));
-	put_gauge(out, "data_connections", NULL, "Data connections of all sessions.", data);
-	put_gauge(out, "draining", NULL, "1 when nothing new is lent because the donor will end.",
-		  donor->draining);
+	const struct dmem_figure figures[] = {
+		{ { "dmem_memnode_clients", DMEM_GAUGE, NULL,
+		    "Clients that have leases or a session." }, donor->store.nr_clients },
+		{ { "dmem_memnode_sessions", DMEM_GAUGE, NULL, "Sessions that are open." },
+		  donor->nr_sessions },
+		{ { "dmem_memnode_handshakes", DMEM_GAUGE, NULL, "Connections without a session." },
+		  donor_strangers(donor) },
+		{ { "dmem_memnode_data_connections", DMEM_GAUGE, NULL,
+		    "Data connections of all sessions." }, data },
+		{ { "dmem_memnode_draining", DMEM_GAUGE, NULL,
+		    "1 when nothing new is lent because the donor will end." }, donor->draining },
+	};
+	dmem_metrics_figures(page, figures, NR(figures));
 }
 
-static void put_counters(FILE *out, const struct donor *donor)
+static void put_counters(struct dmem_metrics *page, const struct donor *donor)
 {
+	static const struct dmem_metric refused = {
+		"dmem_memnode_refused", DMEM_COUNTER, NULL,
+		"Connections and requests refused, by reason.",
+	};
 	const struct counters *counters = &donor->counters;
-	unsigned int code;
+	const struct dmem_figure figures[] = {
+		{ { "dmem_memnode_sessions_accepted", DMEM_COUNTER, NULL, "Sessions begun." },
+		  counters->sessions },
+		{ { "dmem_memnode_sessions_resumed", DMEM_COUNTER, NULL,
+		    "Sessions begun by clients that had leases." }, counters->resumed },
+		{ { "dmem_memnode_extents_leased", DMEM_COUNTER, NULL, "Extents lent anew." },
+		  counters->leased },
+		{ { "dmem_memnode_extents_released", DMEM_COUNTER, NULL,
+		    "Extents given back by their clients." }, counters->released },
+		{ { "dmem_memnode_extents_expired", DMEM_COUNTER, NULL,
+		    "Extents freed at the end of the grace time." }, counters->expired },
+		{ { "dmem_memnode_extents_lost", DMEM_COUNTER, NULL,
+		    "Extents that could not be emptied and are not lent again." },
+		  counters->lost },
+	};
 
-	put_counter(out, "sessions_accepted", "Sessions begun.", counters->sessions);
-	put_counter(out, "sessions_resumed", "Sessions begun by clients that had leases.",
-		    counters->resumed);
-	put_counter(out, "extents_leased", "Extents lent anew.", counters->leased);
-	put_counter(out, "extents_released", "Extents given back by their clients.",
-		    counters->released);
-	put_counter(out, "extents_expired", "Extents freed at the end of the grace time.",
-		    counters->expired);
-	put_counter(out, "extents_lost", "Extents that could not be emptied and are not lent again.",
-		    counters->lost);
-	put_head(out, "refused", "counter", NULL, "Connections and requests refused, by reason.");
-	for (code = DMEM_WIRE_OK + 1; code < DMEM_WIRE_CODES; code++)
-		fprintf(out, "dmem_memnode_refused_total{code=\"%s\"} %" PRIu64 "\n",
-			dmem_wire_code_name(code), counters->refused[code]);
-}
+	dmem_metrics_figures(page, figures, NR(figures));
+	dmem_metrics_begin(page, &refused);
+	for (unsigned int code = DMEM_WIRE_OK + 1; code < DMEM_WIRE_CODES; code++) {
+		const struct dmem_label labels[] = { { "code", dmem_wire_code_name(code) }, {} };
 
-char *metrics_text(const struct donor *donor, size_t *bytes)
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, bytes);
-	bool failed;
-
-	if (!out)
-		return NULL;
-	put_head(out, "build", "info", NULL, "The daemon.");
-	fprintf(out, "dmem_memnode_build_info{version=\"%s\",wire=\"%d\"} 1\n", MEMNODE_VERSION,
-		DMEM_WIRE_VERSION);
-	put_head(out, "uptime_seconds", "gauge", "seconds", "Since the start.");
-	fprintf(out, "dmem_memnode_uptime_seconds %.3f\n", (now_ms() - donor->started_ms) / 1e3);
-	put_memory(out, donor);
-	put_connections(out, donor);
-	put_counters(out, donor);
-	fputs("# EOF\n", out);
-	failed = ferror(out);
-	if (fclose(out) || failed) {
-		free(text);
-		return NULL;
+		dmem_metrics_count(page, labels, counters->refused[code]);
 	}
-	return text;
 }
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned int status,
-			       const char *type, char *text, size_t bytes)
+char *metrics_text(const struct donor *donor, enum dmem_metrics_format format, size_t *bytes)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(bytes, text, MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result result;
+	struct dmem_metrics page;
 
-	if (!response)
-		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
+	if (dmem_metrics_open(&page, format))
+		return NULL;
+	put_daemon(&page, donor);
+	put_memory(&page, donor);
+	put_connections(&page, donor);
+	put_counters(&page, donor);
+	return dmem_metrics_close(&page, bytes);
 }
 
-static enum MHD_Result respond_briefly(struct MHD_Connection *connection, unsigned int status,
-				       const char *what)
+static char *make_page(void *owner, enum dmem_metrics_format format, size_t *bytes,
+		       struct dmem_error *error)
 {
-	char text[64];
-	int bytes = snprintf(text, sizeof(text), "%s\n", what);
+	const struct metrics *metrics = owner;
 
-	return respond(connection, status, "text/plain; charset=utf-8", text, bytes);
-}
-
-static enum MHD_Result answer(void *argument, struct MHD_Connection *connection, const char *url,
-			      const char *method, const char *version, const char *upload,
-			      size_t *upload_bytes, void **state)
-{
-	struct metrics *metrics = argument;
-	enum MHD_Result result;
-	size_t bytes;
-	char *text;
-
-	(void)version, (void)upload, (void)upload_bytes, (void)state;
-	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-		return respond_briefly(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD");
-	if (strcmp(url, "/metrics"))
-		return respond_briefly(connection, MHD_HTTP_NOT_FOUND, "/metrics");
-	text = metrics_text(metrics->donor, &bytes);
-	if (!text)
-		return MHD_NO;
-	result = respond(connection, MHD_HTTP_OK, CONTENT_TYPE, text, bytes);
-	free(text);
-	return result;
+	(void)error;
+	return metrics_text(metrics->donor, format, bytes);
 }
 
 static void run(struct watch *watch)
@@ -180,47 +143,40 @@ static void run(struct watch *watch)
 
 void metrics_run(struct metrics *metrics)
 {
-	MHD_run(metrics->daemon);
+	dmem_scrape_run(metrics->scrape);
 }
 
-static struct MHD_Daemon *start(struct metrics *metrics, const struct sockaddr_storage *address)
+static int start(struct metrics *metrics, const struct sockaddr_storage *address,
+		 struct dmem_error *error)
 {
-	unsigned int flags = MHD_USE_EPOLL | (address->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+	int err, fd = dmem_scrape_listen(address, error);
 
-	return MHD_start_daemon(flags, 0, NULL, NULL, answer, metrics,
-				MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
-				MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U,
-				MHD_OPTION_END);
+	if (fd < 0)
+		return fd;
+	metrics->scrape = dmem_scrape_start(fd, false, make_page, metrics, error);
+	if (!metrics->scrape)
+		return -EIO;
+	metrics->watch = (struct watch){ .fd = dmem_scrape_fd(metrics->scrape), .ready = run,
+					 .owner = metrics };
+	err = loop_add(metrics->loop, &metrics->watch);
+	if (!err)
+		return 0;
+	dmem_scrape_end(metrics->scrape);
+	return dmem_fail(error, err, "--metrics: %s", strerror(-err));
 }
 
 struct metrics *metrics_open(struct donor *donor, struct loop *loop,
 			     const struct sockaddr_storage *address, struct dmem_error *error)
 {
 	struct metrics *metrics = calloc(1, sizeof(*metrics));
-	const union MHD_DaemonInfo *info = NULL;
-	char text[ADDRESS_TEXT];
 
-	address_format((const struct sockaddr *)address, text);
 	if (!metrics) {
-		dmem_fail(error, ENOMEM, "--metrics %s: no memory", text);
+		dmem_fail(error, ENOMEM, "--metrics: no memory");
 		return NULL;
 	}
 	metrics->donor = donor;
 	metrics->loop = loop;
-	errno = 0;
-	metrics->daemon = start(metrics, address);
-	if (metrics->daemon)
-		info = MHD_get_daemon_info(metrics->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (info)
-		metrics->watch = (struct watch){ .fd = info->epoll_fd, .ready = run,
-						 .owner = metrics };
-	if (!info || loop_add(loop, &metrics->watch)) {
-		dmem_fail(error, errno ? errno : EIO, "--metrics %s: %s", text,
-			  errno ? strerror(errno) : "cannot listen");
-		if (metrics->daemon)
-			MHD_stop_daemon(metrics->daemon);
+	if (start(metrics, address, error)) {
 		free(metrics);
 		return NULL;
 	}
@@ -229,16 +185,12 @@ struct metrics *metrics_open(struct donor *donor, struct loop *loop,
 
 int metrics_timeout(struct metrics *metrics)
 {
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	if (MHD_get_timeout(metrics->daemon, &ms) != MHD_YES)
-		return -1;
-	return ms > 60000 ? 60000 : (int)ms;
+	return dmem_scrape_timeout(metrics->scrape);
 }
 
 void metrics_close(struct metrics *metrics)
 {
 	loop_remove(metrics->loop, &metrics->watch);
-	MHD_stop_daemon(metrics->daemon);
+	dmem_scrape_end(metrics->scrape);
 	free(metrics);
 }

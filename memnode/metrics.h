@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* metrics.h - the donor's figures as OpenMetrics text, and over HTTP. */
+/* metrics.h - the donor's figures as text, and over HTTP. */
 #ifndef MEMNODE_METRICS_H
 #define MEMNODE_METRICS_H
 
 #include "donor.h"
+#include "openmetrics.h"
 
 /**
  * metrics_text - all figures, once
  * @donor: whose
+ * @format: of the text
  * @bytes: takes the length, without the end
  *
  * The only label is a refusal's code, of which there are DMEM_WIRE_CODES: no client can add one.
  *
  * Return: for free(); NULL without memory.
  */
-char *metrics_text(const struct donor *donor, size_t *bytes);
+char *metrics_text(const struct donor *donor, enum dmem_metrics_format format, size_t *bytes);
 
 struct metrics;
 

@@ -105,6 +105,8 @@ static int make_device(struct device *device)
 	}
 	device->reads_max = attr.max_qp_rd_atom > UINT8_MAX ? UINT8_MAX : attr.max_qp_rd_atom;
 	device->odp = has_odp(verbs);
+	/* The kernel's siw takes no other address, and says nothing when it is asked for one. */
+	device->as_mapped = verbs->device->transport_type == IBV_TRANSPORT_IWARP;
 	device->pd = ibv_alloc_pd(verbs);
 	device->channel = device->pd ? ibv_create_comp_channel(verbs) : NULL;
 	device->idle_cq = device->channel ? ibv_create_cq(verbs, 1, NULL, NULL, 0) : NULL;
@@ -190,6 +192,8 @@ void transport_close(struct session *session)
 
 uint64_t transport_address(const struct session *session, const struct extent *extent)
 {
+	if (session->connection->device->as_mapped)
+		return (uintptr_t)store_address(&session->donor->store, extent);
 	return extent->index * session->donor->options->extent_bytes;
 }
 

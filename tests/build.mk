@@ -11,6 +11,9 @@ DEBUG_SELFTESTS := $(patsubst tests/selftests/debug/%.c,$(O)/debug/tests/%,\
 # And a host with two nodes: the numa suite runs them.
 NUMA_SELFTESTS := $(patsubst tests/selftests/numa/%.c,$(O)/numa/tests/%,\
 	$(wildcard tests/selftests/numa/*.c))
+# And a second host that donates: the hosts suite runs them.
+HOSTS_SELFTESTS := $(patsubst tests/selftests/hosts/%.c,$(O)/hosts/tests/%,\
+	$(wildcard tests/selftests/hosts/*.c))
 VMM_OBJ := $(O)/obj/tests/vmm/vmm.o
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*.c))
 
@@ -29,18 +32,30 @@ $(NUMA_SELFTESTS): $(O)/numa/tests/%: $(O)/obj/tests/selftests/numa/%.o \
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LIBS) -lpthread
 
+$(HOSTS_SELFTESTS): $(O)/hosts/tests/%: $(O)/obj/tests/selftests/hosts/%.o \
+		$(O)/obj/tests/selftests/selftest.o $(LIBDMEM)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $(filter %.o,$^) $(LIBS) -lpthread
+
 # Those with a guest of their own.
 $(O)/tests/kvm_slots $(O)/tests/locality: $(VMM_OBJ)
 $(O)/tests/locality: $(O)/obj/tests/locality/model.o
 
 # Those with a donor, some of them its client in user space.
 PEER_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/rdma/*.c))
-WITH_DONOR := $(filter $(O)/tests/memnode% $(O)/tests/rdma%,$(SELFTESTS))
+WITH_DONOR := $(filter $(O)/tests/memnode% $(O)/tests/rdma%,$(SELFTESTS)) $(HOSTS_SELFTESTS)
 $(WITH_DONOR): $(PEER_OBJS) | $(O)/dmem-memnode
 $(WITH_DONOR): LIBS += $(LIBDMEM) $(RDMA_LIBS) $(WIRE_LIBS)
 
+# What breaks a donor's RDMA from within, for tests/selftests/rdma_broken.c.
+$(O)/rdma-spoil.so: tests/rdma/preload/spoil.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $< $(RDMA_LIBS) -lpthread
+
+$(O)/tests/rdma_broken: | $(O)/rdma-spoil.so
+
 # Policies that are not dmem-tuner's; policy.c opens them by their path.
-$(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h vmlinux.h
+$(O)/bpf/%.bpf.o: tests/selftests/bpf/%.bpf.c bpf/core.bpf.h core-kmod/event.h vmlinux.h
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
@@ -52,9 +67,13 @@ $(O)/stress: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/stress/*.c)) $(LIBDMEM
 	$(CC) -o $@ $(filter %.o %.a,$^) $(LIBS) -lpthread
 
 $(UNIT_TESTS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(MODEL_OBJ) $(DMEMTOP_OBJS) \
-		$(O)/obj/tests/top/synth.o $(BENCH_REPORT_OBJS) $(LIBDMEM)
+		$(O)/obj/tests/top/synth.o $(O)/obj/tests/replay/script.o $(BENCH_REPORT_OBJS) \
+		$(LIBDMEM)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ -lcmocka $(UNIT_LIBS) $(WIRE_LIBS) $(LIBS)
+	$(CC) -o $@ $^ -lcmocka $(UNIT_LIBS) $(WIRE_LIBS) $(LIBS) -lm
+
+$(O)/unit/metrics_test: $(O)/obj/tuner/metrics.o
+$(O)/unit/metrics_test: UNIT_LIBS := $(METRICS_LIBS)
 
 # Those of the donor have its transport and clock of their own, and none of the others' libraries.
 $(O)/unit/memnode_session_test: $(O)/obj/tests/memnode/fake.o
@@ -62,20 +81,28 @@ $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): $(LIBMEMNODE)
 $(filter $(O)/unit/memnode%,$(UNIT_TESTS)): UNIT_LIBS := $(LIBDMEM) $(MEMNODE_LIBS)
 
 .PHONY: golden
-#: make golden         dmemtop's golden screens anew (tests/unit/golden): look at the changes
-golden: $(O)/unit/dmemtop_golden
-	$< --write
+#: make golden         what is kept in tests/unit/golden anew: look at the changes
+golden: $(addprefix $(O)/unit/,dmemtop_golden metrics_test memnode_session_test)
+	for test in $^; do GOLDEN_WRITE=1 $$test || exit; done
 
 # A plane of made-up maps, for dmemtop's cost.
 $(O)/top-plane: $(O)/obj/tests/top/plane.o $(LIBDMEM)
 	$(CC) -o $@ $^ $(LIBS)
 
+# And one whose programs count made-up events, for the tuner.
+$(O)/bpf/live.bpf.o: tests/tuner/live.bpf.c $(wildcard bpf/*.h) core-kmod/event.h vmlinux.h
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(O)/tuner-live: $(O)/obj/tests/tuner/live.o $(LIBDMEM) | $(O)/bpf/live.bpf.o
+	$(CC) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
 $(O)/hold-kvm: $(O)/obj/tests/vm/hold-kvm.o
 	$(CC) -o $@ $^
 
 .PHONY: tests
-tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(NUMA_SELFTESTS) $(UNIT_TESTS) $(O)/bench/micro \
-		$(O)/stress $(O)/hold-kvm $(O)/top-plane
+tests: $(SELFTESTS) $(DEBUG_SELFTESTS) $(NUMA_SELFTESTS) $(HOSTS_SELFTESTS) $(UNIT_TESTS) \
+		$(O)/bench/micro $(O)/stress $(O)/hold-kvm $(O)/top-plane $(O)/tuner-live
 
 # tests/bench/micro.sh runs it in a host whose time counts instructions.
 $(O)/bpf/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h vmlinux.h
@@ -122,6 +149,13 @@ check: deps
 check-static: deps
 	@tools/deps.sh --static
 	@tests/run.sh static newest
+
+.PHONY: check-newest
+#: make check-newest   selftests on the newest kernel of Debian 13's backports (CHECK="NAME...", root)
+check-newest: deps
+	@tools/kmod-newest.sh >/dev/null
+	@$(MAKE) --no-print-directory tools tests $(O)/guest.cpio.gz
+	@DMEM_KERNEL=newest tests/run.sh $(or $(CHECK),selftests)
 
 check-built: kmod tools tests $(O)/guest.cpio.gz
 	@tests/run.sh $(CHECK)

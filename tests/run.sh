@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs the tests and adds up their TAP. Unit tests run here, selftests in an emulated host: one
 # boot runs all of them, guests and the long stress test have boots of their own. Usage:
-#   run.sh [SUITE...], of: unit style static selftests numa guest, and where asked for stress newest
+#   run.sh [SUITE...], of: unit style static selftests numa guest, and where asked for hosts stress
+#   newest
 # DMEM_DEBUG boots the debug kernel instead (host.sh), STRESS_S says how long stress runs. A boot
 # that hangs or whose kernel complains is a failed test with its log shown; nothing is tried
 # twice. The last line is `N passed, N failed, N skipped`.
@@ -39,7 +40,7 @@ run() {
 	shift
 	echo "# $name"
 	"$@" </dev/null 2>"$results/$name.err" | tee "$results/$name.tap" || status=$?
-	[ "$status" -eq 0 ] || tail -n 40 "$results/$name.err" | sed 's/^/# /'
+	[ "$status" -eq 0 ] || tail -n 70 "$results/$name.err" | sed 's/^/# /'
 	count_tap "$results/$name.tap" "$name" "$status"
 }
 
@@ -75,8 +76,13 @@ suite_numa() {
 }
 
 suite_guest() {
-	run guest tests/vm/host.sh --timeout 1200 --memory 3G \
+	run guest tests/vm/host.sh --timeout 2400 --memory 3G \
 		--log "$results/guest.log" -- tests/guest/tests.sh
+}
+
+# Two hosts, of which one donates.
+suite_hosts() {
+	run hosts tests/hosts.sh "$results"
 }
 
 # Its seed is printed; the time beside its own is for the boot and the verification at the end.
@@ -90,7 +96,7 @@ suite_stress() {
 [ $# -gt 0 ] || set -- unit style static selftests numa guest
 for suite in "$@"; do
 	case $suite in
-	unit | style | static | newest | selftests | numa | guest | stress) "suite_$suite" ;;
+	unit | style | static | newest | selftests | numa | guest | hosts | stress) "suite_$suite" ;;
 	*)
 		echo "run.sh: no such suite: $suite" >&2
 		exit 2

@@ -33,7 +33,8 @@ if ! load; then
 	exit 1
 fi
 status=0
-[ $# -gt 0 ] || set -- out/tests/* ${DMEM_DEBUG:+out/debug/tests/*} tests/selftests/*.sh
+[ $# -gt 0 ] || set -- out/tests/* ${DMEM_DEBUG:+out/debug/tests/* tests/selftests/debug/*.sh} \
+	tests/selftests/*.sh
 for test; do
 	[ -f "$test" ] || continue
 	echo "# $test"

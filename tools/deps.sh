@@ -29,11 +29,12 @@ nettle-dev - proofs_between_hosts_and_donors
 libibverbs-dev - the_donor
 librdmacm-dev - the_donor
 libsystemd-dev - the_donor
-libmicrohttpd-dev - the_donor
+libmicrohttpd-dev - metrics
 rdma-core - RDMA_in_the_tests
 ibverbs-providers - RDMA_in_the_tests
 libkeyutils-dev - keys_of_mounts
 gnuplot-nox - plots_of_the_benchmark
+perftest - RDMA_in_the_benchmark
 linux-image-amd64 backports the_kernel_under_test
 linux-headers-amd64 backports the_module
 kmod - loading_the_module
@@ -52,6 +53,13 @@ iproute2 - tests
 procps - tests
 util-linux - tests
 tmux - tests_of_dmemtop
+dropbear-bin - tests_of_dmemtop
+prometheus - tests_of_metrics
+libvirt-daemon-system - libvirt_in_the_tests
+libvirt-daemon - libvirt_in_the_tests
+libvirt-daemon-driver-qemu - libvirt_in_the_tests
+libvirt-clients - libvirt_in_the_tests
+qemu-system-x86 - libvirt_in_the_tests
 '
 if [ "${1:-}" = --debug-kernel ]; then
 	needed+='
@@ -81,7 +89,8 @@ debian-bookworm | debian-trixie) ;;
 	# Not ours to install on: name what a build would stumble over, and let it try.
 	missing=()
 	for command in gcc make pkg-config clang bpftool pahole vng qemu-system-x86_64 busybox \
-		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc tmux; do
+		redis-server redis-benchmark memcached cpio insmod gnuplot mandoc tmux ib_read_lat \
+		dropbear prometheus promtool libvirtd virtlogd virsh; do
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	for library in libbpf ncursesw json-c cmocka libelf sqlite3 nettle libkeyutils \

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Builds the modules for the newest kernel in Debian 13's backports, in a folder of the cache with
 # that system's compiler and sparse; a warning of either is an error. Leaves them in
-# CACHE/newest/dmem and prints the kernel's release. Needs root for chroot; run by make kmod-newest
-# and check-static.
+# CACHE/newest/dmem, beside that kernel in CACHE/newest/boot, and prints its release. Needs root for
+# chroot; run by make kmod-newest, check-newest and check-static.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$here/cache.sh"
@@ -16,9 +16,10 @@ root=$DMEM_CACHE/newest
 mkdir -p "$DMEM_CACHE"
 exec 9>"$root.lock"
 flock 9
-if [ ! -e "$root/.done" ] || [ ! -x "$root/usr/bin/sparse" ]; then
-	echo "kmod-newest: installing the newest kernel's headers into $root" >&2
-	"$here/trixie.sh" "$root" "$("$here/mirror.sh")" linux-headers-amd64 gcc make pahole sparse
+if [ ! -e "$root/.done" ] || [ ! -x "$root/usr/bin/sparse" ] || [ -z "$(ls "$root/boot")" ]; then
+	echo "kmod-newest: installing the newest kernel and its headers into $root" >&2
+	"$here/trixie.sh" "$root" "$("$here/mirror.sh")" linux-image-amd64 linux-headers-amd64 \
+		gcc make pahole sparse
 fi
 release=$(cd "$root/lib/modules" && printf '%s\n' * | sort -V | tail -n 1)
 rm -rf "$root/dmem"

@@ -22,7 +22,8 @@ echo "deb $mirror trixie-backports main" >"$root.tmp/etc/apt/sources.list.d/back
 # The machine's own way to the network (proxies, certificates) holds inside too.
 cp /etc/resolv.conf /etc/hosts "$root.tmp/etc/"
 chroot "$root.tmp" apt-get -q update >>"$log" 2>&1 </dev/null || fail "package lists"
-chroot "$root.tmp" env DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends \
+# A kernel among them is booted from here, without an initrd of its own.
+chroot "$root.tmp" env DEBIAN_FRONTEND=noninteractive INITRD=No apt-get -qy --no-install-recommends \
 	-t trixie-backports install "$@" >>"$log" 2>&1 </dev/null || fail "$@"
 chroot "$root.tmp" apt-get clean
 touch "$root.tmp/.done"

@@ -46,8 +46,8 @@ static void print_orders(const struct dmem_plane_vm *vm, const struct dmem_plane
 	struct model_decision decision = model_decide(&link, sample, current);
 	bool enough = model_costs(&link, sample, current, density, cost_ns);
 
-	printf("  link: %.2f us a request, %.2f us a page\n", link.request_ns / 1000,
-	       link.page_ns / 1000);
+	printf("  link: %.2f us a request, %.2f us a page; host: %.2f us a page; %.2f fetched again\n",
+	       link.request_ns / 1000, link.page_ns / 1000, link.host_ns / 1000, link.refetch);
 	printf("  order  blocks in use  others used  us a used page\n");
 	for (unsigned int order = 0; enough && order < MODEL_ORDERS; order++)
 		printf("  %5u%c %13u %12.2f %15.2f\n", order, order == current ? '*' : ' ',
@@ -102,6 +102,7 @@ int tune_explain(const char *what, struct dmem_error *error)
 	if (!colon || colon[1] < '0' || colon[1] > '9' || *end)
 		return dmem_fail(error, EINVAL, "%s: not a VM memory's name and a region, as vm0:17",
 				 what);
+	tune_measure_host();
 	err = dmem_plane_open(&plane, false, error);
 	if (err)
 		return err;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "export.h"
+#include "scrape.h"
+#include "replay.h"
 #include "tune.h"
 
 #define LOCK_FILE		"/run/dmem-tuner.pid"
-#define INTERVAL_DEFAULT_S	2.0
+#define INTERVAL_DEFAULT_S	0.05
 #define INTERVAL_MIN_S		0.05
 #define INTERVAL_MAX_S		3600.0
+/* Rounds may take this part of a CPU's time: they come less often where they take longer ... */
+#define CPU_SHARE		0.005
+#define CPU_SHARE_SCANNING	0.25	/* a million regions in ten seconds */
+/* ... but never so seldom that a change of use is not followed soon, nor is the journal then. */
+#define PACE_MAX_S		2.0
 /* 256 TiB: more than a file may have. */
 #define MAX_REGIONS_MOST	134217728UL
 
@@ -29,22 +38,28 @@ struct options {
 	enum action action;
 	double interval_s;
 	const char *explain;
+	struct sockaddr_storage metrics;	/* family 0: none */
 };
 
 static const char usage_text[] =
 	"Usage: dmem-tuner [OPTIONS]\n"
+	"       dmem-tuner record [OPTIONS] FILE\n"
+	"       dmem-tuner replay [OPTIONS] FILE...\n"
 	"Watches how each region of VM memory is used and decides how much to fetch at a time.\n"
 	"\n"
 	"  -m, --mode MODE       auto (default): the model decides\n"
 	"                        static:N: every region gets order N, 0 to 9\n"
 	"                        buddy: merge with buddies in use, halve what was evicted unused\n"
 	"                        off: watch only; the VMs' default orders hold\n"
-	"  -i, --interval S      seconds between decisions, 0.05 to 3600 (default 2)\n"
+	"      --vm NAME=MODE    another mode for the VM memory of that name; may be repeated\n"
+	"  -i, --interval S      seconds between decisions, 0.05 to 3600 (default 0.05); up to 2\n"
+	"                        where decisions would take more than 0.5 % of a CPU\n"
 	"  -n, --dry-run         log what would be decided, write nothing\n"
 	"      --load            load the BPF plane, decide nothing, leave it pinned\n"
 	"      --once            one round, then end; the plane stays\n"
 	"      --unload          take the BPF plane down: default orders hold again\n"
 	"      --explain VM:N    what was seen of region N, and what each order would cost\n"
+	"      --metrics ADDR:PORT  OpenMetrics over HTTP, at /metrics\n"
 	"      --max-regions N   room in the maps of a plane that is loaded (default 1048576)\n"
 	"  -v, --verbose         what libbpf and the verifier say\n"
 	"  -h, --help\n"
@@ -63,30 +78,33 @@ static int usage_fail(const char *what, const char *value)
 	return 2;
 }
 
-static int parse_mode(const char *text, struct tuner *tuner)
+static int parse_mode(const char *text, struct tune_rule *rule)
 {
-	char *end;
-	long order;
+	const char *why = tune_parse_mode(text, rule);
 
-	if (!strcmp(text, "auto")) {
-		tuner->mode = TUNE_AUTO;
-		return 0;
-	}
-	if (!strcmp(text, "buddy")) {
-		tuner->mode = TUNE_BUDDY;
-		return 0;
-	}
-	if (!strcmp(text, "off")) {
-		tuner->mode = TUNE_OFF;
-		return 0;
-	}
-	if (strncmp(text, "static:", 7))
-		return usage_fail("not a mode: auto, static:N, buddy or off", text);
-	order = strtol(text + 7, &end, 10);
-	if (end == text + 7 || *end || order < 0 || order >= DMEM_MAP_ORDERS)
-		return usage_fail("not an order from 0 to 9", text);
-	tuner->mode = TUNE_STATIC;
-	tuner->static_order = order;
+	return why ? usage_fail(why, text) : 0;
+}
+
+/* A name may have a = in it, a mode has none. The last rule for a name holds. */
+static int parse_vm(const char *text, struct tuner *tuner)
+{
+	const char *equals = strrchr(text, '=');
+	struct tune_override *longer, entry = {};
+	int err;
+
+	if (!equals || equals == text || (size_t)(equals - text) >= sizeof(entry.name))
+		return usage_fail("not NAME=MODE", text);
+	memcpy(entry.name, text, (size_t)(equals - text));
+	err = parse_mode(equals + 1, &entry.rule);
+	if (err)
+		return err;
+	longer = reallocarray(tuner->overrides, tuner->nr_overrides + 1, sizeof(*longer));
+	if (!longer)
+		return usage_fail("no memory", text);
+	memmove(longer + 1, longer, tuner->nr_overrides * sizeof(*longer));
+	longer[0] = entry;
+	tuner->overrides = longer;
+	tuner->nr_overrides++;
 	return 0;
 }
 
@@ -112,12 +130,21 @@ static int parse_max_regions(const char *text)
 	return 0;
 }
 
+static int parse_metrics(const char *text, struct options *options)
+{
+	if (address_parse(text, 0, &options->metrics))
+		return usage_fail("not an address with a port (as 127.0.0.1:9472)", text);
+	return 0;
+}
+
 /* 0 to go on, else 1 + the exit status. */
 static int parse_options(int argc, char **argv, struct tuner *tuner, struct options *options)
 {
-	enum { OPT_LOAD = 256, OPT_ONCE, OPT_UNLOAD, OPT_EXPLAIN, OPT_MAX_REGIONS };
+	enum { OPT_LOAD = 256, OPT_ONCE, OPT_UNLOAD, OPT_EXPLAIN, OPT_MAX_REGIONS, OPT_METRICS,
+	       OPT_VM };
 	static const struct option longs[] = {
 		{ "mode", required_argument, NULL, 'm' },
+		{ "vm", required_argument, NULL, OPT_VM },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "load", no_argument, NULL, OPT_LOAD },
@@ -125,6 +152,7 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 		{ "unload", no_argument, NULL, OPT_UNLOAD },
 		{ "explain", required_argument, NULL, OPT_EXPLAIN },
 		{ "max-regions", required_argument, NULL, OPT_MAX_REGIONS },
+		{ "metrics", required_argument, NULL, OPT_METRICS },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
@@ -133,7 +161,8 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 
 	while (!err && (opt = getopt_long(argc, argv, "m:i:nvh", longs, NULL)) != -1) {
 		switch (opt) {
-		case 'm': err = parse_mode(optarg, tuner); break;
+		case 'm': err = parse_mode(optarg, &tuner->rule); break;
+		case OPT_VM: err = parse_vm(optarg, tuner); break;
 		case 'i': err = parse_interval(optarg, options); break;
 		case 'n': tuner->dry_run = true; break;
 		case OPT_LOAD: options->action = LOAD; break;
@@ -144,13 +173,16 @@ static int parse_options(int argc, char **argv, struct tuner *tuner, struct opti
 			options->explain = optarg;
 			break;
 		case OPT_MAX_REGIONS: err = parse_max_regions(optarg); break;
+		case OPT_METRICS: err = parse_metrics(optarg, options); break;
 		case 'v': dmem_plane_set_verbose(true); break;
-		case 'h': fputs(usage_text, stdout); return 1;
+		case 'h': printf("%s\n%s\n%s", usage_text, record_usage, replay_usage); return 1;
 		default: return 3;
 		}
 	}
 	if (!err && optind < argc)
 		err = usage_fail("not expected", argv[optind]);
+	if (!err && options->metrics.ss_family && options->action != RUN)
+		err = usage_fail("only of a tuner that goes on", "--metrics");
 	return err ? err + 1 : 0;
 }
 
@@ -197,14 +229,14 @@ static int load_plane(struct dmem_error *error)
 /* The plane may be there already, from a tuner that has ended: go on with it. */
 static int get_plane(struct tuner *tuner, struct dmem_error *error)
 {
-	int loaded = load_plane(error), err;
+	int err = dmem_plane_open(&tuner->plane, true, error);
 
-	if (loaded && loaded != -EEXIST)
-		return loaded;
-	err = dmem_plane_open(&tuner->plane, true, error);
-	if (!err && loaded)
+	if (!err)
 		printf("dmem-tuner: took over the plane under " DMEM_PIN_DIR "\n");
-	return err;
+	if (err != -ENOENT)
+		return err;
+	err = load_plane(error);
+	return err ? err : dmem_plane_open(&tuner->plane, true, error);
 }
 
 static void begin_journal(struct tuner *tuner, const struct options *options)
@@ -213,39 +245,97 @@ static void begin_journal(struct tuner *tuner, const struct options *options)
 
 	journal->pid = (__u32)getpid();
 	if (options->action == RUN)
-		journal->interval_ns = (__u64)(options->interval_s * 1e9);
-	if (tuner->mode == TUNE_STATIC)
-		snprintf(journal->mode, sizeof(journal->mode), "static:%u", tuner->static_order);
-	else
-		snprintf(journal->mode, sizeof(journal->mode), "%s",
-			 tuner->mode == TUNE_AUTO ? "auto" : "off");
+		journal->interval_ns = (__u64)(fmax(options->interval_s, PACE_MAX_S) * 1e9);
+	tune_mode_name(&tuner->rule, journal->mode, sizeof(journal->mode));
 }
 
-static int run(struct tuner *tuner, const struct options *options, struct dmem_error *error)
+static double cpu_s(void)
 {
-	struct timespec interval = {
-		.tv_sec = options->interval_s,
-		.tv_nsec = (options->interval_s - (time_t)options->interval_s) * 1e9,
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Until the next round, after one that took so much of a CPU. */
+static struct timespec pause_after(const struct options *options, const struct tuner *tuner,
+				   double round_s)
+{
+	double pace_s = round_s / (tuner->is_scanning ? CPU_SHARE_SCANNING : CPU_SHARE);
+	double s = fmax(options->interval_s, fmin(pace_s, PACE_MAX_S));
+
+	return (struct timespec){ .tv_sec = (time_t)s, .tv_nsec = (long)(fmod(s, 1) * 1e9) };
+}
+
+static void publish(const struct tuner *tuner, struct exporter *exporter)
+{
+	struct tune_figures figures = {
+		.interval_ns = tuner->journal.interval_ns,
+		.rounds = tuner->rounds,
+		.raised = tuner->raised,
+		.lowered = tuner->decisions - tuner->raised,
+		.busy_ns = tuner->busy_ns,
 	};
+	struct timespec now;
+
+	if (!exporter)
+		return;
+	memcpy(figures.mode, tuner->journal.mode, sizeof(figures.mode));
+	if (tuner->rounds) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		figures.round_unix_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	}
+	exporter_publish(exporter, &figures);
+}
+
+/* Rounds until one fails or a signal of @ends comes. */
+static int go_on(struct tuner *tuner, const struct options *options, struct exporter *exporter,
+		 const sigset_t *ends, struct dmem_error *error)
+{
+	struct timespec pause;
+	double began_s;
+	int err, sig;
+
+	tuner->is_once = options->action == ONCE;
+	tune_begin(tuner);
+	do {
+		began_s = cpu_s();
+		err = tune_round(tuner, error);
+		if (err)
+			return err;
+		publish(tuner, exporter);
+		if (options->action == ONCE)
+			break;
+		pause = pause_after(options, tuner, cpu_s() - began_s);
+		sig = sigtimedwait(ends, NULL, &pause);
+	} while (sig < 0);
+	printf("dmem-tuner: ending after %llu decisions; the plane stays under " DMEM_PIN_DIR "\n",
+	       tuner->decisions);
+	return 0;
+}
+
+static int run(struct tuner *tuner, const struct options *options, int metrics_fd,
+	       struct dmem_error *error)
+{
+	struct exporter *exporter = NULL;
 	sigset_t ends;
-	int err, sig = 0;
+	int err;
 
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
 	begin_journal(tuner, options);
-	do {
-		err = tune_round(tuner, error);
-		if (err)
-			return err;
-		if (options->action == ONCE)
-			break;
-		sig = sigtimedwait(&ends, NULL, &interval);
-	} while (sig < 0);
-	printf("dmem-tuner: ending after %llu decisions; the plane stays under " DMEM_PIN_DIR "\n",
-	       tuner->decisions);
-	return 0;
+	if (metrics_fd >= 0) {
+		exporter = exporter_start(metrics_fd, &tuner->plane, error);
+		if (!exporter)
+			return -EIO;
+		publish(tuner, exporter);
+	}
+	err = go_on(tuner, options, exporter, &ends, error);
+	if (exporter)
+		exporter_end(exporter);
+	return err;
 }
 
 int main(int argc, char **argv)
@@ -253,8 +343,12 @@ int main(int argc, char **argv)
 	struct options options = { .interval_s = INTERVAL_DEFAULT_S };
 	struct dmem_error error = {};
 	struct tuner tuner = {};
-	int err, lock;
+	int err, lock, metrics = -1;
 
+	if (argc > 1 && !strcmp(argv[1], "record"))
+		return record_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "replay"))
+		return replay_main(argc - 1, argv + 1);
 	err = parse_options(argc, argv, &tuner, &options);
 	if (err)
 		return err - 1;
@@ -271,10 +365,16 @@ int main(int argc, char **argv)
 		return dmem_plane_unload(&error) ? fail(&error) : 0;
 	if (options.action == LOAD)
 		return load_plane(&error) ? fail(&error) : 0;
+	/* Before anything is loaded: an address that is taken leaves nothing behind. */
+	if (options.metrics.ss_family) {
+		metrics = dmem_scrape_listen(&options.metrics, &error);
+		if (metrics < 0)
+			return fail(&error);
+	}
 	if (get_plane(&tuner, &error))
 		return fail(&error);
-	err = run(&tuner, &options, &error);
+	err = run(&tuner, &options, metrics, &error);
+	tune_end(&tuner);
 	dmem_plane_close(&tuner.plane);
-	free(tuner.base);
 	return err ? fail(&error) : 0;
 }

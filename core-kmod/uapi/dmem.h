@@ -81,6 +81,8 @@
  * @policy_clamped: answers of the policy that were out of range
  * @errors: pages whose fetch failed for good
  * @regions: regions touched so far
+ * @prefetches_queued: blocks whose rest was left to a worker, to be asked for behind the fault
+ * @prefetches_dropped: blocks whose rest was not asked for: too many others waited to be
  */
 struct dmem_vm_get {
 	__u32 size;
@@ -112,6 +114,8 @@ struct dmem_vm_get {
 	__u64 policy_clamped;
 	__u64 errors;
 	__u64 regions;
+	__u64 prefetches_queued;
+	__u64 prefetches_dropped;
 };
 
 /** struct dmem_vm_set.mask: which fields are meant. */
@@ -169,6 +173,7 @@ enum dmem_donor_state {
 	DMEM_DONOR_SUSPECT,	/* it is late: what it holds is still asked for */
 	DMEM_DONOR_DOWN,	/* it is out of reach, and tried again and again */
 	DMEM_DONOR_GONE,	/* it is no longer tried */
+	DMEM_DONOR_DRAINING,	/* it serves, and will end: what it holds goes elsewhere */
 };
 
 /**
@@ -180,7 +185,7 @@ enum dmem_donor_state {
  * @used_bytes: what of it regions with pages take; of donor=local, what files reserve
  * @free_bytes: what more it would lend, as it last said
  * @latency_ns: of a READ, smoothed over about eight; 0: none was measured yet
- * @state_ms: for how long it has been DMEM_DONOR_DOWN; 0 in any other state
+ * @down_ms: for how long it has been DMEM_DONOR_DOWN; 0 in any other state
  */
 struct dmem_donor_info {
 	char name[DMEM_DONOR_NAME_LEN];
@@ -190,7 +195,7 @@ struct dmem_donor_info {
 	__u64 used_bytes;
 	__u64 free_bytes;
 	__u64 latency_ns;
-	__u64 state_ms;
+	__u64 down_ms;
 };
 
 /**

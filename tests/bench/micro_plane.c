@@ -24,9 +24,9 @@ static void decide(const struct dmem_plane *plane, uint32_t vm)
 	struct dmem_error error;
 
 	for (uint32_t i = 0; i < 2 * PAGES / REGION_PAGES; i++) {
-		struct dmem_plane_region region = { .key = { .vm = vm, .region = i } };
+		struct dmem_region_key key = { .vm = vm, .region = i };
 
-		check(dmem_plane_set_order(plane, &region, 0, &error), &error);
+		check(dmem_plane_set_order(plane, &key, 0, &error), &error);
 	}
 }
 

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "selftest.h"
@@ -20,7 +19,6 @@
 #define VM_PAGES	2048UL
 #define VM_BYTES	(VM_PAGES * PAGE)
 #define OPTIONS		"donor=local:64M,direct=25%,order=2"
-#define MODULE		"core-kmod/dmem.ko"
 
 /* A child ends with this when it saw what it should. */
 #define CHILD_OK	42
@@ -402,48 +400,6 @@ static void test_tmpfile(void)
 	CHECK(pool_reserved() == VM_PAGES);
 	close(fd);
 	CHECK_MSG(pool_reserved() == 0, "%lu pages reserved", pool_reserved());
-}
-
-static int module_references(void)
-{
-	FILE *file = fopen("/sys/module/dmem/refcnt", "re");
-	int nr = -1;
-
-	if (!file)
-		return -1;
-	if (fscanf(file, "%d", &nr) != 1)
-		nr = -1;
-	fclose(file);
-	return nr;
-}
-
-static int module_unload(void)
-{
-	return syscall(SYS_delete_module, DMEM_FS_NAME, O_NONBLOCK);
-}
-
-static int module_load(void)
-{
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -1 : syscall(SYS_finit_module, fd, "", 0);
-	int err = errno;
-
-	close(fd);
-	errno = err;
-	return ret;
-}
-
-/* A superblock is let go of a moment after the last user has: by a task of its own. */
-static void unload_soon(void)
-{
-	for (int tries = 0; tries < 500; tries++) {
-		if (!module_unload())
-			return;
-		CHECK_MSG(errno == EBUSY || errno == EAGAIN || errno == EWOULDBLOCK,
-			  "unloading: %s", strerror(errno));
-		usleep(10000);
-	}
-	CHECK_MSG(false, "the module has %d references left", module_references());
 }
 
 /* In use it can neither be unmounted nor unloaded; unmounted lazily, it works until let go. */

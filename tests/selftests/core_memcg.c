@@ -120,6 +120,39 @@ static void test_charged(void)
 	group_end(fd, map);
 }
 
+#define BLOCKS		8UL
+#define BLOCK_PAGES	512UL
+
+/* Most of a large block is asked for by a worker, which belongs to no group. */
+static void test_behind(void)
+{
+	const uint64_t pages = BLOCKS * BLOCK_PAGES;
+	uint64_t before, charged;
+	char *map;
+	int fd;
+
+	group_make("max");
+	pool_mount("donor=local:128M,direct=100%,order=9");
+	fd = create_in_group();
+	map = vm_map(fd, VM_BYTES);
+	for (uint64_t page = 0; page < pages; page++)
+		page_fill(map + page * PAGE, page, 1, 1);
+	vm_flush(fd);
+	before = figure("memory.current", NULL);
+	for (uint64_t block = 0; block < BLOCKS; block++)
+		(void)*(volatile char *)(map + block * BLOCK_PAGES * PAGE);
+	for (unsigned int i = 0; i < 10000 && vm_get(fd).fetched_pages < pages; i++)
+		usleep(1000);
+	CHECK_MSG(vm_get(fd).fetched_pages == pages && vm_get(fd).prefetches_queued == BLOCKS,
+		  "%llu pages fetched, %llu rests queued", vm_get(fd).fetched_pages,
+		  vm_get(fd).prefetches_queued);
+	charged = figure("memory.current", NULL) - before;
+	printf("# %lu MiB fetched, most of them behind %lu faults: %lu KiB charged\n",
+	       pages * PAGE / MIB, BLOCKS, charged >> 10);
+	CHECK(charged > pages * PAGE * 7 / 8 && charged < pages * PAGE + SLACK_BYTES);
+	group_end(fd, map);
+}
+
 /* All of it may be local, but the group may have less than half of it. */
 static void test_maximum(void)
 {
@@ -195,6 +228,7 @@ static void test_lowered(void)
 
 static const struct test tests[] = {
 	{ "charged", test_charged },
+	{ "behind", test_behind },
 	{ "maximum", test_maximum },
 	{ "lowered", test_lowered },
 	{}

@@ -13,6 +13,8 @@
 /* Beside both: read a region at a time, so that replacement looks at the hot ones. */
 #define OTHER_REGIONS	(2 * DIRECT_REGIONS)
 #define VM_REGIONS	(HOT_REGIONS + SCAN_REGIONS + OTHER_REGIONS)
+#define LOOP_WARM_UP	12
+#define LOOP_ROUNDS	8
 #define VM_BYTES	(VM_REGIONS * REGION_PAGES * PAGE)
 
 static void write_regions(volatile char *map, uint64_t nr)
@@ -85,9 +87,32 @@ static void test_phase(void)
 	CHECK(!munmap(map, VM_BYTES));
 }
 
+/* Read from end to end again and again: the oldest region is the one that is needed next. */
+static void test_loop(void)
+{
+	uint64_t nr = 2 * DIRECT_REGIONS;
+	unsigned int misses = 0;
+	char *map;
+	int fd;
+
+	pool_mount("donor=local:256M,direct=32M,order=0");
+	fd = vm_create("vm", nr * REGION_PAGES * PAGE);
+	map = vm_map(fd, nr * REGION_PAGES * PAGE);
+	write_regions(map, nr);
+	for (unsigned int i = 0; i < LOOP_WARM_UP; i++)
+		read_regions(fd, map, 0, nr);
+	for (unsigned int i = 0; i < LOOP_ROUNDS; i++)
+		misses += read_regions(fd, map, 0, nr);
+	misses /= LOOP_ROUNDS;
+	printf("# loop over twice what may be local: %u %% hits\n", 100 - misses);
+	CHECK(misses <= 85);
+	CHECK(!munmap(map, nr * REGION_PAGES * PAGE));
+}
+
 static const struct test tests[] = {
 	{ "scan", test_scan },
 	{ "phase", test_phase },
+	{ "loop", test_loop },
 	{}
 };
 

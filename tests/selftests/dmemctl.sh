@@ -233,7 +233,8 @@ test_show() {
 		remote_bytes faults soft_faults zero_fills fetches fetched_pages prefetched_pages
 		prefetched_used_pages prefetched_unused_pages evicted_pages evictions
 		writeback_pages writebacks zero_pages rescued_pages pinned_skips retries stalls
-		policy_decisions policy_clamped errors regions""".split())' \
+		policy_decisions policy_clamped errors regions prefetches_queued
+		prefetches_dropped""".split())' \
 		'all(type(v) is int for k, v in d.items() if k not in ("path", "name", "fetches"))' \
 		'len(d["fetches"]) == 10 and sum(d["fetches"]) > 0 and d["direct_bytes"] <= 1 << 20' \
 		'd["direct_bytes"] + d["remote_bytes"] >= 4 << 20 and d["regions"] == 2'

@@ -148,14 +148,15 @@ new_vm() {
 	"$ctl" create "$pool/vm" --size 8M >"$work/out" || no "no VM memory"
 }
 
-# Write to each page of the VM memory, one after another; all of it is fetched if flushed before.
+# touch_memory [NAME]: write to each page of a VM memory, one after another; all of it is fetched
+# if flushed before.
 touch_memory() {
 	python3 -IS -c '
 import mmap, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR)
 with mmap.mmap(fd, os.fstat(fd).st_size) as m:
     for at in range(0, len(m), 4096):
-        m[at] = 1' "$pool/vm" || no "cannot touch $pool/vm"
+        m[at] = 1' "$pool/${1:-vm}" || no "cannot touch $pool/${1:-vm}"
 }
 
 flush() {
@@ -215,12 +216,18 @@ vm_stats = dump("vm_stats", "dmem_vm_key", "dmem_vm_stats")
 latencies = dump("latencies", "dmem_latency_key", "dmem_latency_value")
 regions = dump("regions", "dmem_region_key", "dmem_region_value")
 orders = dump("orders", "dmem_region_key", "dmem_order_value")
+all_orders = {vm: value for (vm, region), value in orders.items() if region == 0xffffffff}
+orders = {key: value for key, value in orders.items() if key[1] != 0xffffffff}
 core, was = load("core"), load("was")
 epoch_was = load("epoch")
 json.dump(epoch["number"], open(f"{work}/epoch", "w"))
 
 def of(entries):
     return {key[1]: value for key, value in entries.items() if key[0] == core["id"]}
+
+def order_of(region):
+    own = of(orders).get(region) or all_orders.get(core["id"])
+    return own["order"] if own else core["order"]
 
 def same(one, two, names):
     differ = [f"{name} {one[name]} != {two[name]}" for name in names.split()
@@ -253,7 +260,7 @@ test_help() {
 	for option in --help -h; do
 		tuner 0 "$option"
 		grep -qx 'Usage: dmem-tuner \[OPTIONS\]' "$work/out" || no "$option: $(cat "$work/out")"
-		for name in --mode --interval --dry-run --load --once --unload --explain \
+		for name in --mode --vm --interval --dry-run --load --once --unload --explain \
 			--max-regions --verbose --help; do
 			grep -q -- " $name" "$work/out" || no "$option does not name $name"
 		done
@@ -270,6 +277,13 @@ test_misuse() {
 		refused 2 "static:$order: not an order from 0 to 9 (dmem-tuner --help)" \
 			--once -m "static:$order"
 	done
+	for rule in '' x =auto vm "$(printf '%064d' 0)=off"; do
+		refused 2 "$rule: not NAME=MODE (dmem-tuner --help)" --once --vm "$rule"
+	done
+	refused 2 'fast: not a mode: auto, static:N, buddy or off (dmem-tuner --help)' \
+		--once --vm vm=fast
+	refused 2 'static:10: not an order from 0 to 9 (dmem-tuner --help)' \
+		--once --vm vm=auto --vm vm=static:10
 	for interval in '' x 0 -1 0.049 3600.1 2s nan inf 1e9; do
 		refused 2 \
 			"$interval: not an interval from 0.05 to 3600 seconds (dmem-tuner --help)" \
@@ -384,8 +398,8 @@ test_load() {
 	[ "$(stat -f -c %T "$bpffs")" = bpf_fs ] || no "$bpffs was not mounted"
 	[ "$(ls -A "$bpffs")" = dmem ] || no "$bpffs has $(ls -A "$bpffs")"
 	[ "$(stat -c '%a %u' "$pins")" = '700 0' ] || no "$(ls -ld "$pins")"
-	for pin in version epoch plane_stats vms vm_stats latencies regions orders link_policy \
-		link_on_vm link_on_events; do
+	for pin in version epoch plane_stats vms vm_stats latencies regions orders active \
+		link_policy link_on_vm link_on_events; do
 		[ -e "$pins/$pin" ] || no "$pin is not pinned: $(ls "$pins")"
 	done
 	[ -z "$(kvm_module)" ] || [ -e "$pins/link_on_kvm_page_fault" ] ||
@@ -447,7 +461,7 @@ test_one_at_a_time() {
 	printed "took over the plane under $pins"
 }
 
-# The epoch counts rounds.
+# The first round begins an epoch, and after 2 s another one does; the journal counts rounds.
 test_interval() {
 	plane
 	maps 'epoch["number"]'
@@ -457,10 +471,13 @@ test_interval() {
 	ended 0
 	maps 'epoch["number"] == epoch_was + 1'
 	start --mode off --interval 0.05
-	sleep 2
+	sleep 5
 	stop INT 0
 	ended 0
-	maps 'epoch["number"] >= epoch_was + 6'
+	maps 'epoch_was + 2 <= epoch["number"] <= epoch_was + 4'
+	rounds=$(sed -n '1s/.*"rounds": *\([0-9]*\).*/\1/p' /run/dmem-tuner.journal)
+	# However slow this host is, they are never more than 2 s apart.
+	[ "${rounds:-0}" -ge 3 ] || no "rounds: $(head -n 1 /run/dmem-tuner.journal)"
 }
 
 test_once_and_dry_run() {
@@ -532,10 +549,9 @@ test_takeover() {
 	new_vm
 	touch_memory
 	start --mode static:4 --interval 0.05
-	wait_for 'a decision' grep -q 'region 3: order 4' "$work/log"
+	wait_for 'a decision' grep -q 'order 4' "$work/log"
 	stop TERM 0
 	printed "took over the plane under $pins"
-	ended 4
 	flush
 	show
 	touch_memory
@@ -546,7 +562,85 @@ test_takeover() {
 	tuner 0 --once --mode static:4
 	printed "took over the plane under $pins"
 	ended 0
-	maps 'all(o["order"] == 4 and o["asked"] for o in orders.values()) and len(orders) == 4'
+	# A region that was looked at after the decision for all of it needs none of its own.
+	maps 'all_orders' 'all(o["order"] == 4 for o in (orders | all_orders).values())' \
+		'any(o["asked"] for o in (orders | all_orders).values())'
+}
+
+# A mode of its own for one name, the others' for the rest.
+test_vm_modes() {
+	plane
+	new_pool
+	new_vm
+	"$ctl" create "$pool/other" --size 4M >"$work/out" || no "no VM memory"
+	touch_memory
+	touch_memory other
+	tuner 0 --once --mode static:3 --vm vm=off --vm vm=static:7 --vm nobody=off
+	for region in 0 1 2 3; do
+		printed "vm region $region: order 7: static order"
+	done
+	for region in 0 1; do
+		printed "other region $region: order 3: static order"
+	done
+	ended 6
+	printed "vm: order 7 where nothing is decided: static order"
+	maps 'sorted(v["order"] for v in all_orders.values()) == [3, 7]'
+	tuner 0 --once --mode static:3 --vm vm=off
+	ended 0
+	tuner 0 --once --mode static:3
+	ended 4
+}
+
+# Regions that nothing is decided for have the order for all of their VM.
+test_all_order() {
+	plane
+	new_pool donor=local:64M,direct=50%,order=0
+	new_vm
+	start --mode static:5
+	wait_for 'a decision' grep -q 'vm: order 5 where nothing is decided' "$work/log"
+	touch_memory
+	flush
+	show
+	touch_memory
+	show
+	maps 'core["fetches"][5] > was["fetches"][5]' \
+		'core["fetches"][:5] == was["fetches"][:5]' \
+		'core["fetches"][6:] == was["fetches"][6:]' 'not orders'
+	stop TERM 0
+	ended 0
+	rm "$pool/vm"
+	tuner 0 --once --mode off
+	maps 'not all_orders' 'not regions'
+}
+
+# Killed in the middle of its work; decisions hold, and the next tuner has them, changes them and
+# forgets nothing that is in force.
+test_crash() {
+	plane
+	new_pool
+	new_vm
+	touch_memory
+	start --mode static:6
+	wait_for 'a decision' grep -q 'order 6' "$work/log"
+	stop KILL 137
+	flush
+	show
+	touch_memory
+	show
+	# For all of it, and for each region that was looked at before that.
+	maps 'core["fetches"][6] > was["fetches"][6]' 'all_orders' \
+		'all(o["order"] == 6 for o in (orders | all_orders).values())'
+	# A tuner without the ring, as one before it was: all regions are looked at.
+	rm "$pins/active"
+	start --mode auto
+	wait_for 'a round' grep -q 'took over' "$work/log"
+	sleep 1
+	maps 'all_orders' 'all(o["order"] == 6 for o in (orders | all_orders).values())'
+	stop TERM 0
+	tuner 0 --once --mode static:1
+	ended 4
+	maps 'all(o["order"] == 1 for o in orders.values()) and len(orders) == 4'
+	unload
 }
 
 # The model decides where there is something to decide: pages in sequence.
@@ -559,9 +653,10 @@ test_auto() {
 		touch_memory
 		flush
 	done
-	wait_for 'a decision' grep -q 'vm region [0-3]: order [1-9]: ' "$work/log"
+	wait_for 'a decision' grep -q 'order [1-9]' "$work/log"
 	stop TERM 0
-	maps 'orders' 'all(0 < o["order"] <= 9 for o in orders.values())'
+	show
+	maps 'any(order_of(r) > 0 for r in range(4))'
 }
 
 # The published rule: all of it is in use, so blocks double with each round of fetches.
@@ -598,7 +693,7 @@ test_explain() {
 	grep -qx '  misses 512, soft faults 0, zero fills 512, writes among them 1024' "$work/out" &&
 		grep -q '^      0\*           512 ' "$work/out" &&
 		grep -q '^      9              1 ' "$work/out" &&
-		grep -q '^  in force: 0, the default; it would be 2: neighbours 1.00 likely' "$work/out" ||
+		grep -q '^  in force: 0, the default; it would be [89]: neighbours 1.00 likely' "$work/out" ||
 		no "$(cat "$work/out")"
 	maps 'not orders'
 }
@@ -770,7 +865,8 @@ while [ "$(stat -f -c %T "$bpffs")" = bpf_fs ] && [ -z "$(ls -A "$bpffs")" ]; do
 done
 
 [ $# -gt 0 ] || set -- help misuse needs_root module_not_loaded no_btf no_kvm another_policy \
-	cannot_pin older_vm gone interval once_and_dry_run static load one_at_a_time takeover auto \
+	cannot_pin older_vm gone interval once_and_dry_run static load one_at_a_time takeover \
+	vm_modes all_order crash auto \
 	buddy explain max_regions \
 	counters as_the_core another_version half_loaded module_in_use
 for name; do

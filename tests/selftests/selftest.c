@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* selftest.c - the runner and the helpers of selftest.h. */
+#include <sys/syscall.h>
+
 #include "selftest.h"
+
+#define MODULE	"core-kmod/dmem.ko"
 
 jmp_buf test_failed;
 char test_reason[512];
@@ -68,6 +72,48 @@ struct dmem_vm_flush vm_flush(int fd)
 
 	CHECK_MSG(!ioctl(fd, DMEM_IOC_FLUSH, &flush), "DMEM_IOC_FLUSH: %s", strerror(errno));
 	return flush;
+}
+
+int module_references(void)
+{
+	FILE *file = fopen("/sys/module/dmem/refcnt", "re");
+	int nr = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%d", &nr) != 1)
+		nr = -1;
+	fclose(file);
+	return nr;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, DMEM_FS_NAME, O_NONBLOCK);
+}
+
+int module_load(void)
+{
+	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+	int ret = fd < 0 ? -1 : syscall(SYS_finit_module, fd, "", 0);
+	int err = errno;
+
+	close(fd);
+	errno = err;
+	return ret;
+}
+
+/* A superblock is let go of a moment after the last user has: by a task of its own. */
+void unload_soon(void)
+{
+	for (int tries = 0; tries < 500; tries++) {
+		if (!module_unload())
+			return;
+		CHECK_MSG(errno == EBUSY || errno == EAGAIN || errno == EWOULDBLOCK,
+			  "unloading: %s", strerror(errno));
+		usleep(10000);
+	}
+	CHECK_MSG(false, "the module has %d references left", module_references());
 }
 
 /* Whatever a failed test left behind must not reach the next one. */

@@ -76,6 +76,13 @@ void vm_set_limit(int fd, uint64_t bytes);
 void vm_set_order(int fd, unsigned int order);
 struct dmem_vm_flush vm_flush(int fd);
 
+/* The module under test: how many use it, or -1 where it is not loaded. */
+int module_references(void);
+/* 0, or -1 with errno; unload_soon() tries until its last user has gone, too. */
+int module_unload(void);
+void unload_soon(void);
+int module_load(void);
+
 /* How many times longer than usual things may take here: DMEM_SLOW, as host.sh sets it. */
 unsigned int slowness(void);
 

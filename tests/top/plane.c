@@ -28,6 +28,8 @@
 #define BATCH		4096U
 #define VM_BYTES_MIN	(4ULL << 30)
 #define CHANGE_US	200000
+#define STOCK_WAIT_US	10000
+#define STOCK_TRIES	1000
 
 static int map_fd[DMEM_PLANE_MAPS];
 static int nr_cpus;
@@ -66,6 +68,7 @@ static void die(const char *what)
 static void make_maps(void)
 {
 	char path[128];
+	int i;
 
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		die("a mount namespace");
@@ -75,7 +78,7 @@ static void make_maps(void)
 		die("mounting an empty /run");
 	if (mkdir(DMEM_PIN_DIR, 0700))
 		die(DMEM_PIN_DIR);
-	for (int i = 0; i < DMEM_PLANE_MAPS; i++) {
+	for (i = 0; i < DMEM_PLANE_MAPS; i++) {
 		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags =
 			    types[i].type == BPF_MAP_TYPE_HASH ||
 			    types[i].type == BPF_MAP_TYPE_PERCPU_HASH ? BPF_F_NO_PREALLOC : 0);
@@ -86,12 +89,20 @@ static void make_maps(void)
 		if (map_fd[i] < 0 || bpf_obj_pin(map_fd[i], path))
 			die(path);
 	}
+	/* Nothing has news: no program fills it. */
+	i = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "active", 0, 0, 1 << 20, NULL);
+	if (i < 0 || bpf_obj_pin(i, DMEM_PIN_DIR "/active"))
+		die(DMEM_PIN_DIR "/active");
 }
 
+/* The kernel keeps a stock of per-CPU values, and fills it behind whoever takes from it. */
 static void put(enum dmem_plane_map map, const void *key, const void *value)
 {
-	if (bpf_map_update_elem(map_fd[map], key, value, BPF_ANY))
-		die(types[map].name);
+	for (int tries = 0; bpf_map_update_elem(map_fd[map], key, value, BPF_ANY); tries++) {
+		if (errno != ENOMEM || tries == STOCK_TRIES)
+			die(types[map].name);
+		usleep(STOCK_WAIT_US);
+	}
 }
 
 /* Counts of one CPU, the others' stay zero. */

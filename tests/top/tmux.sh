@@ -61,7 +61,7 @@ click() {
 
 # shows TEXT: within a while.
 shows() {
-	for _ in $(seq $((300 * ${DMEM_SLOW:-1}))); do
+	for _ in $(seq $((750 * ${DMEM_SLOW:-1}))); do
 		screen >"$work/screen"
 		! grep -qF -- "$1" "$work/screen" || return 0
 		sleep 0.2
@@ -71,7 +71,7 @@ shows() {
 
 # hides TEXT: within a while.
 hides() {
-	for _ in $(seq $((300 * ${DMEM_SLOW:-1}))); do
+	for _ in $(seq $((750 * ${DMEM_SLOW:-1}))); do
 		screen >"$work/screen"
 		grep -qF -- "$1" "$work/screen" || return 0
 		sleep 0.2

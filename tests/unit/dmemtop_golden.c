@@ -3,8 +3,7 @@
  * dmemtop_golden.c - every screen at several sizes, in UTF-8 and in ASCII, from recordings, as it
  * is kept in tests/unit/golden.
  *
- * `make golden` (dmemtop_golden --write) writes the recordings and the screens anew: look at what
- * git says has changed before it is committed. A screen that differs is in out/golden.
+ * `make golden` writes the recordings anew, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,18 +12,13 @@
 #include <cmocka.h>
 
 #include <locale.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dmemtop/layout.h"
 #include "dmemtop/record.h"
+#include "tests/golden.h"
 #include "tests/top/synth.h"
 
-#define GOLDEN	"tests/unit/golden"
-#define FAILED	"out/golden"
 #define FRAMES	12U
 
 /* The keys of screen.c, as far as they show. */
@@ -95,18 +89,13 @@ static const struct screen {
 #define NR_SCREENS	(sizeof(screens) / sizeof(screens[0]))
 #define NR_RECORDINGS	(sizeof(recordings) / sizeof(recordings[0]))
 
-static void file_of(char *buf, size_t len, const char *folder, const char *name, const char *ext)
-{
-	snprintf(buf, len, "%s/%s.%s", folder, name, ext);
-}
-
 static void write_recording(const struct recording *recording)
 {
 	struct top_recorder *recorder;
 	struct dmem_error error;
 	char path[256];
 
-	file_of(path, sizeof(path), GOLDEN, recording->name, "rec");
+	snprintf(path, sizeof(path), GOLDEN "/%s.rec", recording->name);
 	unlink(path);
 	assert_int_equal(top_record_open(&recorder, path, &error), 0);
 	for (unsigned int tick = 1; tick <= FRAMES; tick++) {
@@ -204,7 +193,7 @@ static char *screen_text(const struct screen *screen)
 	FILE *to = open_memstream(&text, &len);
 
 	assert_non_null(to);
-	file_of(path, sizeof(path), GOLDEN, screen->recording, "rec");
+	snprintf(path, sizeof(path), GOLDEN "/%s.rec", screen->recording);
 	if (top_replay_open(&replay, path, &error))
 		fail_msg("%s", error.text);
 	lay_out(screen, replay, &grid);
@@ -216,72 +205,26 @@ static char *screen_text(const struct screen *screen)
 	return text;
 }
 
-static void write_text(const char *folder, const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	mkdir(folder, 0755);
-	file_of(path, sizeof(path), folder, name, "txt");
-	file = fopen(path, "we");
-	if (!file || fputs(text, file) < 0 || fclose(file))
-		fail_msg("%s cannot be written", path);
-}
-
-static char *read_text(const char *name)
-{
-	char path[256], *text = calloc(1, 1 << 17);
-	FILE *file;
-
-	file_of(path, sizeof(path), GOLDEN, name, "txt");
-	file = fopen(path, "re");
-	if (!file || !text)
-		fail_msg("%s is not there: make golden", path);
-	if (fread(text, 1, (1 << 17) - 1, file) == 0)
-		fail_msg("%s is empty", path);
-	fclose(file);
-	return text;
-}
-
 static void test_screen(void **state)
 {
 	const struct screen *screen = *state;
-	char *now = screen_text(screen), *kept = read_text(screen->name);
-	bool same = !strcmp(now, kept);
+	char *text = screen_text(screen), name[64];
 
-	if (!same)
-		write_text(FAILED, screen->name, now);
-	free(now);
-	free(kept);
-	if (!same)
-		fail_msg("diff " GOLDEN "/%s.txt " FAILED "/%s.txt", screen->name, screen->name);
+	snprintf(name, sizeof(name), "%s.txt", screen->name);
+	golden_expect(name, text);
+	free(text);
 }
 
-static void test_write(void **state)
+int main(void)
 {
-	(void)state;
-	mkdir(GOLDEN, 0755);
-	for (size_t i = 0; i < NR_RECORDINGS; i++)
-		write_recording(&recordings[i]);
-	for (size_t i = 0; i < NR_SCREENS; i++) {
-		char *text = screen_text(&screens[i]);
-
-		write_text(GOLDEN, screens[i].name, text);
-		free(text);
-	}
-}
-
-int main(int argc, char **argv)
-{
-	static const struct CMUnitTest writes[] = { cmocka_unit_test(test_write) };
 	static struct CMUnitTest tests[NR_SCREENS];
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	/* A C library without it has no names outside ASCII: one screen would differ. */
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		setlocale(LC_CTYPE, "en_US.UTF-8");
-	if (argc > 1 && !strcmp(argv[1], "--write"))
-		return cmocka_run_group_tests(writes, NULL, NULL);
+	for (size_t i = 0; golden_is_written() && i < NR_RECORDINGS; i++)
+		write_recording(&recordings[i]);
 	for (size_t i = 0; i < NR_SCREENS; i++)
 		tests[i] = (struct CMUnitTest){ .name = screens[i].name, .test_func = test_screen,
 						.initial_state = (void *)&screens[i] };

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # dmemtop in a terminal, with real keys, on a plane of made-up maps (tests/top/plane.c): screens,
-# keys, mouse, sizes, recordings, locales, and what all of it costs. Prints TAP; wants root, BPF
-# maps and tmux, and says so where there are none.
+# keys, mouse, sizes, ssh, recordings, locales, and what all of it costs. Prints TAP; wants root,
+# BPF maps and tmux, and says so where there are none.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C.UTF-8 TERM=xterm-256color
@@ -138,6 +138,50 @@ test_resize() {
 		esac
 	done
 	press F10
+	ended_with 0
+}
+
+# With a server and a client of its own, on this host alone, and keys that end with the test.
+over_ssh() {
+	mkdir -p "$work/home/.ssh"
+	dropbearkey -t ed25519 -f "$work/host_key" >"$work/keys" 2>&1 &&
+		dropbearkey -t ed25519 -f "$work/key" >"$work/keys" 2>&1 || no "$(cat "$work/keys")"
+	grep '^ssh-' "$work/keys" >"$work/home/.ssh/authorized_keys"
+	chmod -R go= "$work/home"
+	sed "s|^root:.*|root:x:0:0::$work/home:/bin/sh|" /etc/passwd >"$work/passwd"
+	cat >"$work/session" <<-END
+		mount --bind '$work/passwd' /etc/passwd || exit 99
+		dropbear -F -E -s -r '$work/host_key' -P '$work/ssh.pid' -p 127.0.0.1:$1 \\
+			2>'$work/ssh' &
+		tries=50
+		until grep -q 'Not backgrounding' '$work/ssh' || [ \$tries = 0 ]; do
+			sleep 0.2
+			tries=\$((tries - 1))
+		done
+		dbclient -y -y -t -i '$work/key' -p $1 root@127.0.0.1 "LC_ALL=C.UTF-8 '$top' -d 0.3" \
+			2>'$work/client'
+		status=\$?
+		kill %1
+		exit \$status
+	END
+}
+
+# A screen, keys and sizes come through; so does the end.
+test_ssh() {
+	command -v dropbear >/dev/null && command -v dbclient >/dev/null ||
+		no "dropbear is not installed (tools/deps.sh)"
+	over_ssh $((20000 + $$ % 10000))
+	terminal 80 24 "$plane" 3 30 sh "$work/session"
+	shows '────'
+	shows 'over 0'
+	press 2
+	shows 'a cell'
+	press 1
+	mux resize-window -x 300 -y 80
+	shows 'WRITE/S'
+	mux resize-window -x 40 -y 10
+	hides 'HIT'
+	press q
 	ended_with 0
 }
 
@@ -278,7 +322,7 @@ test_cost() {
 	costs Tuner 5
 }
 
-tests='screens keys at_once mouse large resize locales recording options nothing_there cost'
+tests='screens keys at_once mouse large resize ssh locales recording options nothing_there cost'
 [ $# -eq 0 ] || tests=$*
 why=
 command -v tmux >/dev/null || why='no tmux'
@@ -288,7 +332,7 @@ for name in $tests; do
 		number=$((number + 1))
 		echo "ok $number $name # SKIP $why"
 	else
-		rm -f "$work"/*
+		rm -rf "${work:?}"/*
 		run_test "$name"
 	fi
 done

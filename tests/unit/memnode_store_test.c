@@ -28,8 +28,8 @@
 
 #define EXTENT	(2ULL << 20)
 #define EXTENTS	4
-/* On tmpfs, wherever the sources are. */
-#define DIR	"/dev/shm/dmem-store-test"
+/* In a folder of this run's own, on tmpfs wherever the sources are. */
+#define DIR	"backing"
 
 static const struct store_config on_disk = {
 	.dir = DIR, .memory_bytes = EXTENTS * EXTENT, .extent_bytes = EXTENT,
@@ -50,6 +50,20 @@ static int make_dir(void **state)
 {
 	remove_dir(state);
 	return mkdir(DIR, 0700);
+}
+
+static char own_dir[] = "/dev/shm/dmem-store-test-XXXXXX";
+
+static int enter_own_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(own_dir) ? chdir(own_dir) : -1;
+}
+
+static int leave_own_dir(void **state)
+{
+	(void)state;
+	return rmdir(own_dir);
 }
 
 static void open_store(struct store *store)
@@ -653,5 +667,6 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("memnode_store", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("memnode_store", tests, enter_own_dir,
+					   leave_own_dir);
 }

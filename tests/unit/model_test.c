@@ -108,6 +108,22 @@ static void region_use(struct region *region, int page, unsigned int order)
 	region->pages[page] = IN_USE;
 }
 
+/* Blocks of each order with a page in use. */
+static void region_count_blocks(struct region *region)
+{
+	for (unsigned int order = 0; order < MODEL_ORDERS; order++) {
+		int last = -1;
+
+		region->sample.touched_blocks[order] = 0;
+		for (int page = 0; page < PAGES; page++) {
+			if (region->pages[page] != IN_USE || page >> order == last)
+				continue;
+			last = page >> order;
+			region->sample.touched_blocks[order]++;
+		}
+	}
+}
+
 typedef void (*pattern_fn)(struct region *region, unsigned int order);
 
 static struct model_sample play(pattern_fn pattern, unsigned int order)
@@ -116,6 +132,7 @@ static struct model_sample play(pattern_fn pattern, unsigned int order)
 
 	pattern(&region, order);
 	region.sample.unused = region.sample.prefetched - region.sample.used;
+	region_count_blocks(&region);
 	return region.sample;
 }
 
@@ -278,7 +295,10 @@ static void more_density_never_costs_more(void **state)
 	(void)state;
 	seed = 1;
 	for (i = 0; i < FUZZ_ROUNDS; i++) {
-		struct model_link link = { random_share() * 1e5, random_share() * 1e4 };
+		struct model_link link = {
+			.request_ns = random_share() * 1e5, .page_ns = random_share() * 1e4,
+			.host_ns = random_share() * 1e4, .refetch = random_share(),
+		};
 		double low = random_share(), high = low + (1 - low) * random_share();
 
 		order = next_random() % (MODEL_ORDERS - 1);
@@ -409,6 +429,7 @@ static void direction_itself_does_not_matter(void **state)
 {
 	struct model_sample up = {
 		.distance = { [2] = 127 }, .forward = 127, .touched_pages = 128,
+		.stay_ns = 1000000000, .touched_ns = 1000000,
 	};
 	struct model_sample down = up, to_and_fro = up;
 	unsigned int order;
@@ -417,8 +438,11 @@ static void direction_itself_does_not_matter(void **state)
 	down.forward = 0;
 	to_and_fro.forward = 64;
 	for (order = 1; order < MODEL_ORDERS; order++) {
+		double more = model_density(&to_and_fro, order) - model_density(&up, order);
+
+		/* Evenly spaced pages share no small block; a large one is the same either way. */
 		assert_near(model_density(&down, order), model_density(&up, order), 1e-9);
-		assert_true(model_density(&to_and_fro, order) > model_density(&up, order) + 0.1);
+		assert_true(order <= 2 ? more > 0.1 : more > -0.01);
 	}
 }
 
@@ -474,29 +498,21 @@ static void unknown_touched_pages_do_no_harm(void **state)
 	assert_order(model_decide(&link_usual, &sample, 4).order, 4, 6);
 }
 
-static void sequence_climbs_to_the_top(void **state)
+static void sequence_goes_to_the_top(void **state)
 {
 	struct model_sample sample = sequential_misses();
-	unsigned int order = 0, decisions = 0;
+	struct model_decision decision = model_decide(&link_usual, &sample, 0);
 
 	(void)state;
-	while (order < 9 && decisions < 6) {
-		struct model_decision decision = model_decide(&link_usual, &sample, order);
-
-		assert_true(decision.changed);
-		assert_order(decision.order, order + 1, order + 2);
-		assert_true(decision.gain_ns > 0);
-		assert_reason(&decision, "saves");
-		order = decision.order;
-		decisions++;
-	}
-	assert_int_equal(order, 9);
-	assert_int_equal(decisions, 5);
-	assert_settles(&link_usual, in_sequence, 9, 9);
-	assert_settles(&link_real, in_sequence, 9, 9);
-	assert_settles(&link_wide, in_sequence, 9, 9);
-	assert_settles(&link_usual, backwards, 9, 9);
-	assert_settles(&link_usual, two_streams, 9, 9);
+	assert_true(decision.changed);
+	assert_int_equal(decision.order, 9);
+	assert_true(decision.gain_ns > 0);
+	assert_reason(&decision, "0 -> 9 saves");
+	assert_settles(&link_usual, in_sequence, 6, 9);
+	assert_settles(&link_real, in_sequence, 6, 9);
+	assert_settles(&link_wide, in_sequence, 6, 9);
+	assert_settles(&link_usual, backwards, 6, 9);
+	assert_settles(&link_usual, two_streams, 6, 9);
 }
 
 static void random_use_goes_to_single_pages(void **state)
@@ -509,7 +525,7 @@ static void random_use_goes_to_single_pages(void **state)
 	assert_false(decision.changed);
 	assert_reason(&decision, "0 stays, it costs least");
 	/* Without a prefetched page decided, the steps alone bring it down. */
-	assert_int_equal(model_decide(&link_usual, &sample, 6).order, 4);
+	assert_int_equal(model_decide(&link_usual, &sample, 6).order, 0);
 	assert_settles(&link_usual, sparse_random, 0, 0);
 	assert_settles(&link_real, sparse_random, 0, 0);
 	assert_settles(&link_wide, sparse_random, 0, 0);
@@ -528,7 +544,7 @@ static void strides_settle(void **state)
 	assert_settles(&link_wide, every_fourth, 0, 9);
 	assert_settles(&link_usual, every_third, 0, 9);
 	assert_settles(&link_wide, every_third, 0, 9);
-	assert_order(settle(&link_usual, every_second, 0), 2, 6);
+	assert_order(settle(&link_usual, every_second, 0), 6, 9);
 	assert_settles(&link_usual, every_second, 2, 9);
 }
 
@@ -548,17 +564,16 @@ static void unused_pages_bring_it_down_fast(void **state)
 	sample.prefetched = 2000;
 	sample.used = 40;
 	sample.unused = 1200;
-	assert_int_equal(model_decide(&link_usual, &sample, 9).order, 5);
 	for (order = 1; order < MODEL_ORDERS; order++) {
 		struct model_decision decision = model_decide(&link_usual, &sample, order);
 
-		assert_int_equal(decision.order, order > 4 ? order - 4 : 0);
+		assert_int_equal(decision.order, 0);
 		assert_reason(&decision, "40 of 1240 used");
 	}
 	/* Even where the steps look as good as can be. */
 	sample = sequential_misses();
 	sample.unused = 3000;
-	assert_int_equal(model_decide(&link_usual, &sample, 6).order, 2);
+	assert_order(model_decide(&link_usual, &sample, 6).order, 0, 1);
 }
 
 /* 31 events are too few, 32 will do. In an idle region no number of evictions is enough. */
@@ -578,7 +593,7 @@ static void small_sample_keeps_the_order(void **state)
 	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 0);
 	sample.distance[0]++;
 	assert_true(model_density(&sample, 3) >= 0);
-	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 2);
+	assert_order(model_decide(&link_usual, &sample, 0).order, 4, 5);
 
 	sample = (struct model_sample){
 		.distance = { [8] = 3 }, .unused = 5000, .touched_pages = 4,
@@ -587,7 +602,7 @@ static void small_sample_keeps_the_order(void **state)
 	assert_int_equal(decision.order, 9);
 	assert_reason(&decision, "too few");
 	sample.distance[8]++;
-	assert_int_equal(model_decide(&link_usual, &sample, 9).order, 5);
+	assert_int_equal(model_decide(&link_usual, &sample, 9).order, 0);
 }
 
 /* So many decided pages that their share of use is the density at every order. */
@@ -596,27 +611,60 @@ static struct model_sample sample_of_density(double density)
 	struct model_sample sample = random_misses();
 
 	sample.touched_pages = PAGES;
-	sample.used = (uint32_t)(density * 1e6);
-	sample.unused = 1000000 - sample.used;
+	sample.used = (uint32_t)(density * 1e9);
+	sample.unused = 1000000000 - sample.used;
 	return sample;
 }
 
 /* The break-even is 0.28. Around it nothing moves, a good way off it does. */
-static void gains_below_a_tenth_move_nothing(void **state)
+static void gains_below_a_twentieth_move_nothing(void **state)
 {
 	unsigned int order, percent;
 	struct model_sample sample;
 
 	(void)state;
-	for (percent = 26; percent <= 30; percent++) {
+	for (percent = 27; percent <= 29; percent++) {
 		sample = sample_of_density(percent / 100.0);
 		for (order = 0; order < 2; order++)
 			assert_false(model_decide(&link_usual, &sample, order).changed);
 	}
 	sample = sample_of_density(0.40);
-	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 2);
+	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 9);
 	sample = sample_of_density(0.18);
 	assert_int_equal(model_decide(&link_usual, &sample, 2).order, 0);
+}
+
+/* The host's work is the same for a page however it comes: it is no reason against blocks. */
+static void a_slow_host_has_blocks_where_all_is_used(void **state)
+{
+	struct model_link link = { .request_ns = 9000, .page_ns = 1000, .host_ns = 30000 };
+
+	(void)state;
+	assert_order(settle(&link, in_sequence, 0), 6, 9);
+	assert_int_equal(settle(&link, sparse_random, 9), 0);
+	assert_near(model_cost_ns(&link, 1, 1), (40000 + 31000) / 2.0, 1e-6);
+	assert_near(model_cost_ns(&link, 0, 1), 40000 + 31000 + 10000, 1e-6);
+}
+
+/* The same shares: of few pages they may be chance, of many they are not. */
+static void a_move_takes_evidence_beyond_its_error(void **state)
+{
+	struct model_sample sample = random_misses();
+	unsigned int order = 9;
+
+	(void)state;
+	sample.touched_pages = 150;
+	memset(sample.distance, 0, sizeof(sample.distance));
+	sample.distance[8] = 4;
+	sample.forward = 2;
+	for (uint32_t pages = 40; pages <= 4000000; pages *= 10) {
+		sample.used = pages * 36 / 100;
+		sample.unused = pages - sample.used;
+		order = model_decide(&link_usual, &sample, 0).order;
+		if (pages == 40)
+			assert_int_equal(order, 0);
+	}
+	assert_order(order, 1, 9);
 }
 
 /* Steps alone, the same ones again and again: what went up must not come down, nor back up. */
@@ -647,13 +695,13 @@ static void same_steps_never_turn_a_region_round(void **state)
 
 static void kept_order_says_what_it_would_save(void **state)
 {
-	struct model_sample sample = sample_of_density(0.30);
+	struct model_sample sample = sample_of_density(0.29);
 	struct model_decision decision = model_decide(&link_usual, &sample, 0);
 
 	(void)state;
 	assert_false(decision.changed);
-	assert_reason(&decision, "neighbours 0.30 likely");
-	assert_reason(&decision, "0 stays, 9 saves only 0.8");
+	assert_reason(&decision, "neighbours 0.29 likely");
+	assert_reason(&decision, "0 stays, 9 saves only 0.4");
 }
 
 static void order_out_of_range_is_clamped(void **state)
@@ -670,7 +718,6 @@ static void assert_sane(const struct model_link *link, const struct model_sample
 			unsigned int current)
 {
 	struct model_decision decision = model_decide(link, sample, current);
-	double last = 1;
 	unsigned int order;
 	size_t i;
 
@@ -678,7 +725,6 @@ static void assert_sane(const struct model_link *link, const struct model_sample
 	assert_int_equal(decision.changed, decision.order != current);
 	assert_true(isfinite(decision.gain_ns));
 	assert_true(decision.changed ? decision.gain_ns > 0 : decision.gain_ns == 0);
-	assert_true(decision.order <= current + 2 && decision.order + 4 >= current);
 	assert_non_null(memchr(decision.reason, 0, sizeof(decision.reason)));
 	assert_true(strlen(decision.reason) > 20);
 	for (i = 0; decision.reason[i]; i++)
@@ -687,9 +733,8 @@ static void assert_sane(const struct model_link *link, const struct model_sample
 		double density = model_density(sample, order);
 
 		assert_false(isnan(density));
-		assert_true(density <= last);
+		assert_true(density <= 1);
 		assert_true(density >= 0 || decision.order == current);
-		last = density;
 	}
 }
 
@@ -722,7 +767,10 @@ static void any_sample_gives_a_sane_decision(void **state)
 	(void)state;
 	seed = 42;
 	for (i = 0; i < FUZZ_ROUNDS; i++) {
-		struct model_link link = { random_cost(), random_cost() };
+		struct model_link link = {
+			.request_ns = random_cost(), .page_ns = random_cost(),
+			.host_ns = random_cost(), .refetch = random_cost(),
+		};
 		struct model_sample sample = {
 			.misses = random_count(), .prefetched = random_count(),
 			.used = random_count(), .unused = random_count(),
@@ -777,13 +825,15 @@ int main(void)
 		cmocka_unit_test(pages_that_come_and_go_make_no_dense_region),
 		cmocka_unit_test(full_small_blocks_do_not_promise_full_large_ones),
 		cmocka_unit_test(unknown_touched_pages_do_no_harm),
-		cmocka_unit_test(sequence_climbs_to_the_top),
+		cmocka_unit_test(sequence_goes_to_the_top),
 		cmocka_unit_test(random_use_goes_to_single_pages),
 		cmocka_unit_test(strides_settle),
 		cmocka_unit_test(short_runs_settle_at_about_their_length),
 		cmocka_unit_test(unused_pages_bring_it_down_fast),
 		cmocka_unit_test(small_sample_keeps_the_order),
-		cmocka_unit_test(gains_below_a_tenth_move_nothing),
+		cmocka_unit_test(gains_below_a_twentieth_move_nothing),
+		cmocka_unit_test(a_slow_host_has_blocks_where_all_is_used),
+		cmocka_unit_test(a_move_takes_evidence_beyond_its_error),
 		cmocka_unit_test(same_steps_never_turn_a_region_round),
 		cmocka_unit_test(kept_order_says_what_it_would_save),
 		cmocka_unit_test(order_out_of_range_is_clamped),

@@ -103,6 +103,49 @@ static void test_other_policy(void)
 	touch_and_fetch(true);
 }
 
+#define WORKERS		"/sys/devices/virtual/workqueue/cpumask"
+#define BLOCK_PAGES	512UL
+
+/* Where workers of no CPU in particular may run. */
+static void run_workers_on(const char *mask)
+{
+	int fd = open(WORKERS, O_WRONLY | O_CLOEXEC);
+	ssize_t nr = write(fd, mask, strlen(mask));
+
+	close(fd);
+	CHECK_MSG(nr == (ssize_t)strlen(mask), "%s to %s: %s", mask, WORKERS, strerror(errno));
+}
+
+/* The rest of a large block is fetched by a worker: here one of the other node. */
+static void test_behind(void)
+{
+	uint64_t pages = 0;
+	char *map;
+	int fd;
+
+	run_on(0);
+	pool_mount("donor=local:64M,direct=100%,order=9");
+	fd = vm_create("vm", VM_BYTES);
+	map = vm_map(fd, VM_BYTES);
+	touch(map, true);
+	vm_flush(fd);
+	run_workers_on("1");
+	run_on(1);
+	for (size_t i = 0; i < NR_PAGES; i += BLOCK_PAGES)
+		(void)*(volatile char *)(map + i * PAGE);
+	for (unsigned int i = 0; i < 10000 && pages < NR_PAGES; i++) {
+		usleep(1000);
+		pages = vm_get(fd).fetched_pages;
+	}
+	run_workers_on("3");
+	CHECK_MSG(pages == NR_PAGES && vm_get(fd).prefetches_queued == NR_PAGES / BLOCK_PAGES,
+		  "%lu pages fetched, %llu rests queued", pages, vm_get(fd).prefetches_queued);
+	touch(map, false);
+	check_node(map, 1);
+	close(fd);
+	munmap(map, VM_BYTES);
+}
+
 static void join(const char *group)
 {
 	char path[128];
@@ -131,6 +174,7 @@ static const struct test tests[] = {
 	{ "default-policy", test_default_policy },
 	{ "other-policy", test_other_policy },
 	{ "other-policy-in-cgroup", test_cgroup },
+	{ "behind", test_behind },
 	{}
 };
 

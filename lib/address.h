@@ -4,8 +4,8 @@
  *
  * IPv4, IPv6, and IPv4 mapped into IPv6, which counts as IPv4 throughout.
  */
-#ifndef MEMNODE_ADDRESS_H
-#define MEMNODE_ADDRESS_H
+#ifndef DMEM_ADDRESS_H
+#define DMEM_ADDRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -59,4 +59,4 @@ bool network_has(const struct network *network, const struct sockaddr *address);
  */
 bool address_is_own(const struct sockaddr *address);
 
-#endif /* MEMNODE_ADDRESS_H */
+#endif /* DMEM_ADDRESS_H */
