@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh's part inside the host: module, pool, tuner, guest, progress lines, figures, and all of
-# it taken down again. Usage: inside.sh local|rdma PATTERN_MIB REDIS_REQUESTS DIRECT_MIB
-# rdma: two donors, each at the other end of a link (donor.sh), and two copies of each page.
+# it taken down again. Usage: inside.sh local|rdma PATTERN_MIB REDIS_REQUESTS DIRECT_MIB GUEST_S
+# rdma: two donors, each at the other end of a link (vm/donor.sh), and two copies of each page.
 set -euo pipefail
 top=$DMEM_TOP demo=$DMEM_TOP/out/demo
-donors=$1 pattern_mib=$2 requests=$3 direct_mib=$4
+donors=$1 pattern_mib=$2 requests=$3 direct_mib=$4 guest_limit=$5
 memory_mib=$((pattern_mib + 208))
 vm=/run/dmem/demo
 # 100 Gb/s at 3 us, stretched threefold as an emulated CPU is.
@@ -29,6 +29,13 @@ watch_fetches() {
 	echo 1 >"$trace/events/dmem/dmem_fetch/enable"
 }
 
+# Only what comes now can be for the donor that dies next.
+watch_from_now() {
+	[ -e "$demo/kill-next" ] && [ ! -e "$demo/watched" ] || return 0
+	echo >/sys/kernel/tracing/trace
+	touch "$demo/watched"
+}
+
 held_up_ms() {
 	sed -n 's/.* latency_ns=\([0-9]*\) .*/\1/p' /sys/kernel/tracing/trace |
 		sort -n | tail -n 1 | awk '{ ms = int($1 / 1e6) } END { print ms + 0 }'
@@ -43,7 +50,13 @@ mount_rdma() {
 	done
 	say "waiting for two donor hosts to boot"
 	for i in 1 2; do
-		until [ -e "$demo/donor-$i.ready" ]; do sleep 1; done
+		until [ -e "$demo/donor-$i.ready" ]; do
+			if [ -e "$demo/donor-$i.ended" ]; then
+				say "failed: the host of donor $i has ended (out/demo/donor-$i.out)"
+				exit 1
+			fi
+			sleep 1
+		done
 	done
 	"$top/out/dmemctl" mount --donor rdma:10.88.1.2 --donor rdma:10.88.2.2 --replicas 2 \
 		--key-file "$demo/key" --direct "${direct_mib}M" >/dev/null
@@ -71,7 +84,7 @@ say "dmem-tuner runs in auto mode; the plane is pinned under /sys/fs/bpf/dmem"
 say "booting a guest of $memory_mib MiB on $vm: redis, then a pattern over $pattern_mib MiB"
 "$top/tests/guest/run.sh" --memory "$memory_mib" --backing "$vm" --work redis,pattern \
 	--pattern-bytes $((pattern_mib << 20)) --redis-keys "$requests" \
-	--redis-requests "$requests" --timeout 420 --log "$demo/guest.log" &
+	--redis-requests "$requests" --timeout "$guest_limit" --log "$demo/guest.log" &
 guest=$!
 
 figure() {
@@ -89,6 +102,7 @@ phase() {
 faults_before=0 time_before=$SECONDS
 while kill -0 "$guest" 2>/dev/null; do
 	sleep 3
+	watch_from_now
 	"$top/out/dmemctl" show --json "$vm" >"$demo/show.json" 2>/dev/null || continue
 	faults=$(figure faults)
 	passed=$((SECONDS > time_before ? SECONDS - time_before : 1))

@@ -6,6 +6,7 @@ set -u
 top=$DMEM_TOP
 out=$top/out/results
 number=0 failed=0
+. "$top/tests/guest/within.sh"
 
 result() {
 	number=$((number + 1))
@@ -60,17 +61,6 @@ end_pool() {
 
 figure() {
 	"$top/out/dmemctl" show --json "$1" | sed -n "s/^ *\"$2\": \([0-9]*\),*\$/\1/p"
-}
-
-# within SECONDS COMMAND...: the command comes true by then.
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.2
-	done
 }
 
 # Without a disturbance the first touch of memory is all that a small guest would show.
@@ -199,5 +189,7 @@ rmmod dmem
 result "the module unloads" $?
 lives tests/guest/tutorial.sh
 result "docs/tutorial.md, command by command" $?
+lives tests/guest/libvirt.sh
+result "docs/recipes.md: a libvirt domain's memory is in a pool, and goes with it" $?
 echo "1..$number"
 exit "$failed"

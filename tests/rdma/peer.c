@@ -52,7 +52,8 @@ static int next_event(struct peer_conn *conn, int timeout_ms)
 	if (type == RDMA_CM_EVENT_ESTABLISHED && len >= sizeof(conn->joined))
 		memcpy(&conn->joined, data, sizeof(conn->joined));
 	rdma_ack_cm_event(event);
-	if (type == RDMA_CM_EVENT_DISCONNECTED)
+	/* The latter where the donor closes it before it has heard that it was made. */
+	if (type == RDMA_CM_EVENT_DISCONNECTED || type == RDMA_CM_EVENT_REJECTED)
 		conn->connected = false;
 	return type;
 }

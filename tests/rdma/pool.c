@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* pool.c - pools on donors of the test's own: files in them, their pages, who reads them. */
+#include <linux/keyctl.h>
 #include <setjmp.h>
 #include <sys/klog.h>
+#include <sys/prctl.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../pages.h"
@@ -37,6 +40,11 @@ void pool_end(char *map, int fd, struct donor_process *donor)
 	CHECK_MSG(!umount(POOL), "umount: %s", strerror(errno));
 	CHECK(donor_alive(donor));
 	donor_kill(donor, SIGKILL);
+}
+
+void pool_add_key(const char *name, const void *key, size_t len)
+{
+	CHECK(syscall(SYS_add_key, "logon", name, key, len, KEY_SPEC_PROCESS_KEYRING) >= 0);
 }
 
 void fill_all(char *map, uint64_t seq)
@@ -97,8 +105,11 @@ pid_t reader_start(const char *map, uint64_t seq)
 	fflush(stdout);
 	pid = fork();
 	CHECK(pid >= 0);
-	if (!pid)
+	if (!pid) {
+		/* A test that has failed must not leave it with the pool. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		read_on(map, seq);
+	}
 	return pid;
 }
 
@@ -139,6 +150,20 @@ bool kernel_says(const char *text)
 	CHECK(len >= 0);
 	log[len] = 0;
 	return strstr(log, text);
+}
+
+unsigned int count_objects(void)
+{
+	FILE *pipe = popen("rdma resource show qp; rdma resource show cm_id; rdma resource show pd;"
+			   "rdma resource show cq", "re");
+	unsigned int nr = 0;
+	char line[400];
+
+	CHECK(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		nr += !!strstr(line, "dmem_rdma");
+	pclose(pipe);
+	return nr;
 }
 
 void backing_clear(void)

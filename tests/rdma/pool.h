@@ -15,6 +15,8 @@
 /* A second donor beside the first. */
 #define OTHER		",donor=rdma:" DONOR_ADDRESS ":7472"
 #define OTHER_DONOR	DONOR "--listen " DONOR_ADDRESS ":7472 "
+#define THIRD		",donor=rdma:" DONOR_ADDRESS ":7473"
+#define THIRD_DONOR	DONOR "--listen " DONOR_ADDRESS ":7473 "
 
 /* Wait until a condition holds; up to so many seconds on a quick machine. */
 #define WAIT_FOR(cond, seconds)                                                                    \
@@ -32,6 +34,8 @@ double now_s(void);
 char *pool_file(int *fd);
 /** pool_end - unmap, close, unmount, end the donor, which must still be there */
 void pool_end(char *map, int fd, struct donor_process *donor);
+/** pool_add_key - a key of type logon in this process's keyring, for key= */
+void pool_add_key(const char *name, const void *key, size_t len);
 /** fill_all - write every page; @seq tells one time from another */
 void fill_all(char *map, uint64_t seq);
 /** verify_page - CHECK that a page is what was written with @seq; 0: zero */
@@ -50,6 +54,8 @@ uint64_t statfs_used(void);
 uint64_t statfs_total(void);
 /** kernel_says - is this in the log since kernel_says(NULL)? */
 bool kernel_says(const char *text);
+/** count_objects - queue pairs and so on that dmem-rdma.ko has, as the kernel counts them */
+unsigned int count_objects(void);
 /** backing_clear - POOL_BACKING is there and empty */
 void backing_clear(void);
 

@@ -3,7 +3,6 @@
  * rdma_pool.c - VM memory on a donor by RDMA: paging, giving back, who is let in, what is refused,
  * and that nothing is left of it.
  */
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../pages.h"
@@ -97,20 +96,14 @@ static void refused(const char *options, int want, const char *reason)
 	CHECK_MSG(strcasestr(said, reason), "%s: says '%s', not '%s'", options, said, reason);
 }
 
-/* A key of type logon in this process's keyring. */
-static void add_key(const char *name, const void *key, size_t len)
-{
-	CHECK(syscall(SYS_add_key, "logon", name, key, len, -2) >= 0);
-}
-
 static void test_auth(void)
 {
 	static const char wrong[DMEM_WIRE_KEY_BYTES] = "another key, of the same length";
 	struct donor_process donor;
 
-	add_key("dmem:right", donor_key, DMEM_WIRE_KEY_BYTES);
-	add_key("dmem:wrong", wrong, sizeof(wrong));
-	add_key("dmem:short", wrong, 31);
+	pool_add_key("dmem:right", donor_key, DMEM_WIRE_KEY_BYTES);
+	pool_add_key("dmem:wrong", wrong, sizeof(wrong));
+	pool_add_key("dmem:short", wrong, 31);
 	refused(WHERE, ECONNREFUSED, "nobody listens");
 	refused(WHERE ",key=dmem:none", ENOKEY, "no such key");
 	refused(WHERE ",key=dmem:short", EINVAL, "31 bytes");
@@ -180,21 +173,6 @@ static void test_full(void)
 	donor_kill(&donor, SIGKILL);
 }
 
-/* RDMA objects that kernel modules have, as the kernel counts them. */
-static unsigned int count_objects(void)
-{
-	FILE *pipe = popen("rdma resource show qp; rdma resource show cm_id; rdma resource show pd;"
-			   "rdma resource show cq", "re");
-	unsigned int nr = 0;
-	char line[400];
-
-	CHECK(pipe);
-	while (fgets(line, sizeof(line), pipe))
-		nr += !!strstr(line, "dmem_rdma");
-	pclose(pipe);
-	return nr;
-}
-
 static void test_cycles(void)
 {
 	unsigned int fds = 0, fds_now, objects;
@@ -258,7 +236,7 @@ static void test_remove(void)
 	close(fd);
 	CHECK(!umount(POOL));
 	CHECK(!system("rmmod dmem-rdma && insmod core-kmod/dmem-rdma.ko"));
-	CHECK(!system("rdma link add dmrx0 type rxe netdev dmrx0"));
+	CHECK(!system("rdma link add dmrx0 type ${DMEM_RDMA:-rxe} netdev dmrx0"));
 	donor_start(&donor, DONOR);
 	pool_mount(WHERE);
 	CHECK(!umount(POOL));

@@ -14,6 +14,7 @@
 # out/debug, more time for everything, and a look at what it knows at the end. It watches
 # allocations (leaks: kmemleak) or timers, work items and RCU heads (objects: DEBUG_OBJECTS): both
 # at once, it is too slow to be booted. With kcsan it is the kernel that looks for data races.
+# DMEM_KERNEL is another --kernel; newest: that which tools/kmod-newest.sh has built the module for.
 # Exit status: the command's (0...123), 124 time over, 125 the host kernel complained or died,
 # 126 it did not boot. What the command prints comes out here, the console goes to the log.
 # Nothing is ever tried twice.
@@ -21,7 +22,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/cache.sh"
 
-kernel=${DMEM_KERNEL:-}
+kernel=${DMEM_KERNEL:-} modules=''
 debug=${DMEM_DEBUG:-}
 cpus=2 memory=3G nodes= limit=300 log= icount= pidfile= links=()
 while [ $# -gt 0 ]; do
@@ -31,7 +32,8 @@ while [ $# -gt 0 ]; do
 	--memory) memory=$2; shift 2 ;;
 	--nodes) nodes=$2; shift 2 ;;
 	--timeout) limit=$2; shift 2 ;;
-	--log) log=$2; shift 2 ;;
+	# It is opened after cd, below.
+	--log) log=$(realpath -m "$2"); shift 2 ;;
 	--link) links+=("$2"); shift 2 ;;
 	--pidfile) pidfile=$2; shift 2 ;;
 	--icount) icount=",sleep=off" cpus=1; shift ;;
@@ -50,7 +52,7 @@ esac
 slow=1 share=$((limit > 45 ? limit - 30 : limit)) debugging=()
 if [ -n "$debug" ]; then
 	kernel=$DMEM_CACHE/debug-kernel slow=4
-	share=$((limit * slow)) limit=$((limit * slow + 900))
+	share=$((limit * slow)) limit=$((limit * slow + 900)) modules=out/debug/core-kmod
 	case $debug in
 	leaks) off=no_debug_objects ;;
 	objects) off=kmemleak=off ;;
@@ -59,6 +61,10 @@ if [ -n "$debug" ]; then
 	esac
 	debugging=(${off:+--append "$off"} --append mitigations=off
 		--rodir "/usr/lib/udev/rules.d=$top/tests/vm/udev")
+fi
+if [ "$kernel" = newest ]; then
+	kernel=$(printf '%s\n' "$DMEM_CACHE"/newest/boot/vmlinuz-* | sort -V | tail -n 1)
+	modules=$DMEM_CACHE/newest/dmem
 fi
 kernel=${kernel:-/boot/vmlinuz-$("$top/tools/kver.sh")}
 
@@ -104,7 +110,7 @@ done
 	echo "export DMEM_SLOW=$slow DMEM_DEBUG=$debug"
 	echo "cd $(printf %q "$top")"
 	# Nobody in there sees the ordinary kernel's module.
-	[ -z "$debug" ] || echo "mount --bind out/debug/core-kmod core-kmod"
+	[ -z "$modules" ] || echo "mount --bind $(printf %q "$modules") core-kmod"
 	echo "echo booted >$(printf %q "$work/booted")"
 	# One that is held spares an emulated host patches of its scheduler: docs/testing.md.
 	[ -n "$icount" ] || [ ! -x "$top/out/hold-kvm" ] ||
@@ -131,7 +137,7 @@ bad+='|Kernel panic|INFO: task .* blocked|rcu.*detected.*stall|soft lockup|LOCKU
 bad+='|general protection fault|unable to handle|sleeping function called|ODEBUG: |DMA-API: .*error'
 # A kernel with KCSAN finds races of its own: only what has to do with the module counts.
 said() {
-	cat "$log" "$work/dmesg" 2>/dev/null |
+	{ cat "$log" "$work/dmesg" 2>/dev/null || true; } |
 		if [ "$debug" = kcsan ]; then awk -f "$top/tests/vm/kcsan.awk"; else cat; fi
 }
 complaint=$(said | grep -aEm 3 "$bad" || true)
@@ -152,9 +158,11 @@ else
 	[ "$status" -ne 137 ] || status=124
 	[ "$status" -ne 124 ] || say="time over: the command took more than its share, $share s"
 fi
+# The reason last, and without the frames that the kernel doubts: who reads may see but the end.
 if [ -n "$say" ]; then
-	echo "host.sh: $say; the end of $log:" >&2
-	said | grep -aE -A 40 -m 1 "$bad" >&2 || tail -n 40 "$log" >&2
+	echo "host.sh: of $log:" >&2
+	{ said | grep -aE -A 60 -m 1 "$bad" || tail -n 40 "$log"; } | grep -av '\]  ? ' >&2 || true
+	echo "host.sh: $say" >&2
 fi
 case $log in
 "$work"/*) [ "$status" -ne 0 ] || rm -rf "$work" ;;
