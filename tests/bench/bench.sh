@@ -10,14 +10,11 @@
 set -uo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top" || exit 1
+. tests/bench/configs.sh
 out=out/bench
 scale=${SCALE:-1} real=${REAL:-}
 failed=0
 micro='' macro='' scaling='' micro_parts=() workloads=() configs=()
-
-# All that the macro part runs, in the order it needs.
-all_configs=(footprint local static-{0,2,4,6,9}@50 auto@50 swap-{0,3}@50 uffd@50
-	static-{0,9}@75 auto@75 static-{0,9}@25 auto@25)
 
 die() {
 	echo "bench: $*" >&2
@@ -35,7 +32,7 @@ choose() {
 	micro) micro=all ;;
 	macro) macro=all ;;
 	scaling) scaling=all ;;
-	host | kvm | orders | plane | stages | swap | nvme | uffd) add_once micro_parts "$1" ;;
+	host | kvm | orders | plane | stages | swap | nvme | uffd | rdma) add_once micro_parts "$1" ;;
 	*dmem-remote-read-histograms* | dmem-remote-read-policy) add_once micro_parts plane ;;
 	kvm-*) add_once micro_parts kvm ;;
 	dmem-order-*) add_once micro_parts orders ;;
@@ -43,6 +40,7 @@ choose() {
 	stage-*) add_once micro_parts stages ;;
 	swap-ram-* | swap-zram-*) add_once micro_parts swap ;;
 	swap-nvme-rdma*) add_once micro_parts nvme ;;
+	rdma-* | ib-read-lat-*) add_once micro_parts rdma ;;
 	redis | memcached | gcc | sort | sqlite | pagerank | stream | random)
 		add_once workloads "$1"
 		;;

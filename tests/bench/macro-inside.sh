@@ -5,8 +5,9 @@
 # workload, and OUTDIR/CONFIG.console.log. Usage:
 #   macro-inside.sh [--scale N] [--memory MIB] [--guest IMAGE] [--workloads LIST] [--claim]
 #     OUTDIR CONFIG...
-# CONFIG: footprint, local, static-N@P, auto@P, swap-N@P, uffd@P; the last three need OUTDIR to
-# hold what footprint and local left. With --claim hosts that share OUTDIR share the list, too.
+# CONFIG: footprint, local, static-N@P, auto@P, buddy@P, swap-N@P, uffd@P; those with a P need
+# OUTDIR to hold what footprint and local left. With --claim hosts that share OUTDIR share the
+# list, too.
 # Time runs on when the CPU idles, and it idles while it waits for a file of the build machine:
 # all that runs beside a guest is copied to memory first, and results stay there until it ends.
 set -euo pipefail
@@ -227,10 +228,12 @@ dmem_start() {
 	dmemctl mount -o "$options" "$pool" >/dev/null
 	object=memory-backend-file,id=mem,size=${memory_mib}M,mem-path=$vm,share=on
 	launch=()
-	[ "$kind" != auto ] || start_tuner
+	case $kind in
+	auto | buddy) start_tuner ;;
+	esac
 }
 start_tuner() {
-	(run_fast tuner --mode auto) >"$fast/tuner.log" 2>&1 &
+	(run_fast tuner --mode "$kind") >"$fast/tuner.log" 2>&1 &
 	tuner=$!
 	for _ in {1..100}; do
 		[ ! -e /sys/fs/bpf/dmem/version ] || return 0
@@ -570,11 +573,11 @@ report_result() {
 
 parse_config() {
 	config=$1 policy=${1%@*} kind=${policy%-*} percent=100
-	[[ $1 =~ ^(footprint|local|(static-[0-9]|auto|swap-[0-9]|uffd)@[1-9][0-9]?)$ ]] ||
+	[[ $1 =~ ^(footprint|local|(static-[0-9]|auto|buddy|swap-[0-9]|uffd)@[1-9][0-9]?)$ ]] ||
 		fail "no such configuration"
 	[ "$policy" = "$1" ] || percent=${1#*@}
 	case $kind in
-	footprint | static | auto) backing=dmem ;;
+	footprint | static | auto | buddy) backing=dmem ;;
 	local) backing=plain ;;
 	*) backing=$kind ;;
 	esac

@@ -4,9 +4,9 @@
 # emulated hosts whose time counts instructions; two hosts at a time. Module, tools and guest
 # image are built already. Leaves out/bench/macro/macro.jsonl, one object a result. Usage:
 #   macro.sh [--scale N] [--memory MIB] [--guest IMAGE] [--workloads LIST] [CONFIG...]
-# CONFIG: static-N@P, auto@P, swap-N@P, uffd@P (P per cent of a workload's footprint stay on the
-# host); footprint and local always run, first. Exit status 0 only if every result is there and
-# right: macro-inside.sh says what that means.
+# CONFIG: static-N@P, auto@P, buddy@P, swap-N@P, uffd@P (P per cent of a workload's footprint stay
+# on the host); footprint and local always run, first. Exit status 0 only if every result is there
+# and right: macro-inside.sh says what that means.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tools/cache.sh"
@@ -36,11 +36,9 @@ done
 [ "$(cat "$DMEM_CACHE/qemu11/.mended" 2>/dev/null)" = yes ] ||
 	fail "the emulator in $DMEM_CACHE/qemu11 is not mended (tools/qemu-install.sh)"
 
-# The longest first, so that the two hosts end at about the same time.
+. "$here/configs.sh"
 configs=("$@")
-[ ${#configs[@]} -gt 0 ] || configs=(static-9@25 uffd@50 static-9@50 auto@25 static-0@25
-	swap-0@50 static-6@50 auto@50 static-0@50 swap-3@50 static-4@50 static-2@50 static-9@75
-	auto@75 static-0@75)
+[ ${#configs[@]} -gt 0 ] || configs=("${all_configs[@]}")
 others=()
 for config in "${configs[@]}"; do
 	case $config in
@@ -52,8 +50,9 @@ done
 memory_mib=${memory_mib:-$((128 + 256 * scale))}
 # What is not on this guest's side is in the host's RAM, too; 1.25 GiB for the host itself.
 host_mib=$((2 * memory_mib + 1280))
-# Wall-clock time; several times what an idle machine needs.
-first_limit_s=$((1200 * scale)) rest_limit_s=$((5400 * scale))
+# Wall-clock time, against hanging hosts: ten times what an idle machine needs, because results do
+# not depend on how much of the build machine they get.
+first_limit_s=$((3600 * scale)) rest_limit_s=$((14400 * scale))
 
 build_pager() {
 	mkdir -p "$top/out/bench"

@@ -134,8 +134,46 @@ part_nvme() {
 	nvme_down "$controller"
 }
 
+# raw_read NAME BYTES ADDRESS: a READ of that size and nothing else, between two processes on this
+# host. They sleep until it has come, as who touches a remote page does.
+raw_read() {
+	local name=$1 bytes=$2 test=(ib_read_lat -R -e -F -n 2000 -s "$2") server
+	"${test[@]}" >/dev/null &
+	server=$!
+	sleep 1
+	"${test[@]}" "$3" | awk -v name="$name" -v bytes="$bytes" '
+		# bytes, iterations, least, most, typical, mean, deviation, 99 %, in microseconds
+		$1 == bytes && NF >= 8 {
+			ns = 1000 / (bytes / 4096)
+			printf "{\"case\": \"%s\", \"samples\": %d, \"mean_ns\": %.0f, " \
+				"\"p50_ns\": %.0f, \"p99_ns\": %.0f}\n", name, $2, $6 * ns, $5 * ns, $8 * ns
+			found = 1
+		}
+		END { exit !found }'
+	wait $server
+}
+
+# A donor on this host, reached by soft-RoCE over an interface of its own. What a READ takes by
+# itself is measured on the same device and in the same boot.
+part_rdma() {
+	local address=10.77.0.1 log=/run/dmem-bench-memnode.log donor
+	modprobe -a rdma_cm libcrc32c
+	bash tests/vm/rxe.sh up >/dev/null
+	insmod core-kmod/dmem-rdma.ko
+	out/dmem-memnode --listen $address --memory 256M --extent 16M 2>$log &
+	donor=$!
+	timeout 10 sh -c "until grep -q ' lends ' $log; do sleep 0.1; done"
+	$micro rdma $address $donor
+	kill -INT $donor
+	wait $donor
+	raw_read ib-read-lat-4k 4096 $address
+	raw_read ib-read-lat-64k 65536 $address
+	rmmod dmem-rdma
+	bash tests/vm/rxe.sh down
+}
+
 insmod core-kmod/dmem.ko
-[ $# -gt 0 ] || set -- host kvm orders plane stages uffd swap nvme
+[ $# -gt 0 ] || set -- host kvm orders plane stages uffd swap nvme rdma
 for part; do
 	echo "part $part"
 	"part_$part"

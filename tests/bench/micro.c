@@ -91,6 +91,7 @@ static void bench_guest(void)
 static const char usage[] =
 	"usage: micro host | kvm | orders | uffd | stages\n"
 	"       micro plane NAME PROGRAM...   (those attached)\n"
+	"       micro rdma ADDRESS PID   (of a donor on this host)\n"
 	"       micro scaling vcpus | threads\n"
 	"       micro swap DEVICE NAME PAGE_CLUSTER [PACKET_COUNTER MEMORY_RECLAIM]\n";
 
@@ -115,6 +116,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(part, "scaling") &&
 	    (!strcmp(argv[2], "vcpus") || !strcmp(argv[2], "threads"))) {
 		bench_scaling(argv[2]);
+	} else if (argc == 4 && !strcmp(part, "rdma")) {
+		bench_rdma(argv[2], argv[3]);
 	} else if (argc > 3 && !strcmp(part, "plane")) {
 		bench_plane(argv[2], argv + 3);
 	} else if ((argc == 5 || argc == 7) && !strcmp(part, "swap")) {

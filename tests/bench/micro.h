@@ -77,6 +77,7 @@ extern struct toucher host;
 extern struct toucher guest;
 void bench_cases(struct toucher *toucher);
 void remote_read(struct toucher *toucher, struct vm *vm);
+void read_blocks(const char *options, const char *name, unsigned int order, bool all);
 void bench_orders(void);
 void guest_start(void);
 void guest_stop(void);
@@ -88,6 +89,9 @@ void bench_uffd(void);
 
 /* micro_plane.c */
 void bench_plane(const char *name, char **programs);
+
+/* micro_rdma.c */
+void bench_rdma(const char *address, const char *donor_pid);
 
 /* micro_scaling.c */
 void bench_scaling(const char *name);

@@ -87,6 +87,8 @@ extern const size_t bench_nr_cases, bench_nr_workloads, bench_nr_policies;
 #define BENCH_SCALING_LEAST	1.8
 extern const char *const bench_scalings[];
 extern const size_t bench_nr_scalings;
+extern const unsigned int bench_at_once[];
+extern const size_t bench_nr_at_once;
 extern const unsigned int bench_orders[];
 extern const size_t bench_nr_orders;
 

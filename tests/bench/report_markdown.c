@@ -238,6 +238,39 @@ static void write_orders(const struct bench *bench, FILE *out, int level)
 	bench_print_table(&table, out);
 }
 
+static void at_once_row(const struct bench *bench, struct bench_table *table, unsigned int nr)
+{
+	const struct bench_micro *micro;
+	char name[64];
+
+	snprintf(name, sizeof(name), "rdma-read-at-once-%u", nr);
+	micro = bench_find_micro(bench, name);
+	bench_cell(table, "%u", nr);
+	if (micro) {
+		bench_cell(table, "%.0f%s", micro->p50_ns, run_mark(bench, "micro", micro->run));
+		bench_cell(table, "%.1f", 1e9 / micro->p50_ns * 4096 / MIB);
+	} else {
+		bench_cell(table, "-");
+		bench_cell(table, "-");
+	}
+}
+
+/* What it comes to where several pages are on their way at once. */
+static void write_at_once(const struct bench *bench, FILE *out, int level)
+{
+	struct bench_table table = { .columns = 3 };
+
+	heading(out, level, "RDMA: fetches under way at once");
+	if (!write_measured(bench, out, "micro"))
+		return;
+	bench_cell(&table, "under way");
+	bench_cell(&table, "ns per page, median");
+	bench_cell(&table, "MiB/s");
+	for (size_t i = 0; i < bench_nr_at_once; i++)
+		at_once_row(bench, &table, bench_at_once[i]);
+	bench_print_table(&table, out);
+}
+
 static void stage_row(struct bench_table *table, const char *name, double ns, double whole)
 {
 	bench_cell(table, "%s", name);
@@ -454,6 +487,7 @@ void bench_write_markdown(const struct bench *bench, FILE *out, int level)
 	write_micro(bench, out, level);
 	write_orders(bench, out, level);
 	write_stages(bench, out, level);
+	write_at_once(bench, out, level);
 	write_scaling(bench, out, level);
 	write_macro(bench, out, level);
 }

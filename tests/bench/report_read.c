@@ -83,7 +83,12 @@ static bool get_numbers(struct json_object *line, const struct number_key *keys,
 	return true;
 }
 
-/* A stage may be too short to see; a case may not. */
+/* A stage may be too short to see, and a donor have nothing to do; a case may not. */
+static bool may_be_zero(const char *name)
+{
+	return !strncmp(name, "stage-", 6) || !strcmp(name, "rdma-donor-cpu");
+}
+
 static bool parse_micro(struct json_object *line, struct bench_micro *micro, char *why, size_t len)
 {
 	double samples, least;
@@ -93,7 +98,7 @@ static bool parse_micro(struct json_object *line, struct bench_micro *micro, cha
 		snprintf(why, len, "it names no case");
 		return false;
 	}
-	least = !strncmp(micro->name, "stage-", 6) ? 0 : 1e-3;
+	least = may_be_zero(micro->name) ? 0 : 1e-3;
 	if (!get_numbers(line, (struct number_key[]) {
 			{ "samples", 1, &samples },
 			{ "mean_ns", least, &micro->mean_ns },

@@ -22,6 +22,14 @@ const struct bench_target bench_targets[] = {
 	  "dmem-remote-read-histograms-policy", "dmem-remote-read", 5, true },
 	{ "soft_to_anon", "dmem-soft / anon-first-touch",
 	  "dmem-soft", "anon-first-touch", 0.6, false },
+	{ "rdma_read_to_raw_4k", "rdma-read-4k / ib-read-lat-4k",
+	  "rdma-read-4k", "ib-read-lat-4k", 1.3, false },
+	{ "rdma_read_to_raw_64k", "rdma-read-64k / ib-read-lat-64k",
+	  "rdma-read-64k", "ib-read-lat-64k", 1.3, false },
+	{ "rdma_read_to_nvme", "rdma-read-4k / swap-nvme-rdma",
+	  "rdma-read-4k", "swap-nvme-rdma", 0.6, false },
+	{ "rdma_donor_cpu", "rdma-donor-cpu / rdma-read-4k",
+	  "rdma-donor-cpu", "rdma-read-4k", 0.01, false },
 };
 const size_t bench_nr_targets = BENCH_COUNT(bench_targets);
 
@@ -32,11 +40,16 @@ const char *const bench_cases[] = {
 	"kvm-dmem-remote-write-evicting", "kvm-dmem-soft", "dmem-remote-read-histograms",
 	"dmem-remote-read-histograms-policy", "swap-ram-0", "swap-ram-3", "swap-zram-0",
 	"swap-zram-3", "swap-nvme-rdma", "swap-nvme-rdma-3", "uffd",
+	"rdma-read-4k", "rdma-read-64k", "ib-read-lat-4k", "ib-read-lat-64k",
+	"rdma-read-at-once-1", "rdma-read-at-once-4", "rdma-read-at-once-16", "rdma-donor-cpu",
 };
 const size_t bench_nr_cases = BENCH_COUNT(bench_cases);
 
 const char *const bench_scalings[] = { "vcpus", "threads" };
 const size_t bench_nr_scalings = BENCH_COUNT(bench_scalings);
+
+const unsigned int bench_at_once[] = { 1, 4, 16 };
+const size_t bench_nr_at_once = BENCH_COUNT(bench_at_once);
 
 const unsigned int bench_orders[] = { 0, 2, 4, 6, 9 };
 const size_t bench_nr_orders = BENCH_COUNT(bench_orders);

@@ -206,6 +206,40 @@ static void test_targets(void **state)
 	bench_free(&bench);
 }
 
+/* A donor may have nothing to do, which is no lack of a figure; nothing else takes no time. */
+static void test_rdma(void **state)
+{
+	struct bench bench = compute(MICRO_RUN CASE("anon-first-touch", 4000)
+		CASE("rdma-read-4k", 48000) CASE("ib-read-lat-4k", 40000)
+		CASE("rdma-read-64k", 12000) CASE("ib-read-lat-64k", 8000)
+		CASE("swap-nvme-rdma", 96000) CASE("rdma-donor-cpu", 0)
+		CASE("rdma-read-at-once-4", 25000));
+	double value;
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_clean(&bench);
+	assert_true(bench_target_value(&bench, find_target("rdma_read_to_raw_4k"), &value));
+	assert_near(value, 1.2);
+	assert_true(bench_target_value(&bench, find_target("rdma_read_to_raw_64k"), &value));
+	assert_near(value, 1.5);
+	assert_true(bench_target_value(&bench, find_target("rdma_read_to_nvme"), &value));
+	assert_near(value, 0.5);
+	assert_true(bench_target_value(&bench, find_target("rdma_donor_cpu"), &value));
+	assert_near(value, 0);
+	bench_write_markdown(&bench, out, 2);
+	fclose(out);
+	assert_non_null(strstr(text, "## RDMA: fetches under way at once"));
+	assert_non_null(strstr(text, "25000"));
+	assert_non_null(strstr(text, "156.2"));
+	free(text);
+	bench_free(&bench);
+	assert_refused(MICRO_RUN CASE("anon-first-touch", 1) CASE("rdma-read-4k", 0), "run:3:",
+		       "p50_ns is too small");
+}
+
 static void test_refuses_results(void **state)
 {
 	(void)state;
@@ -382,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_cut_is_a_bound),
 		cmocka_unit_test(test_rejected_is_left_out),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_rdma),
 		cmocka_unit_test(test_refuses_results),
 		cmocka_unit_test(test_refuses_lines),
 		cmocka_unit_test(test_later_run_replaces),
