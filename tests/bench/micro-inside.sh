@@ -47,9 +47,12 @@ part_stages() {
 
 # For a host with two CPUs, whose clock is the wall's: bench.sh's part scaling.
 part_scaling() {
+	local name
+
 	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel
-	$micro scaling vcpus
-	$micro scaling threads
+	for name in vcpus vcpus-anon threads threads-anon; do
+		$micro scaling "$name"
+	done
 }
 
 part_uffd() {

@@ -92,7 +92,7 @@ static const char usage[] =
 	"usage: micro host | kvm | orders | uffd | stages\n"
 	"       micro plane NAME PROGRAM...   (those attached)\n"
 	"       micro rdma ADDRESS PID   (of a donor on this host)\n"
-	"       micro scaling vcpus | threads\n"
+	"       micro scaling vcpus | vcpus-anon | threads | threads-anon\n"
 	"       micro swap DEVICE NAME PAGE_CLUSTER [PACKET_COUNTER MEMORY_RECLAIM]\n";
 
 int main(int argc, char **argv)
@@ -113,9 +113,8 @@ int main(int argc, char **argv)
 			parts[i].run();
 			return 0;
 		}
-	if (argc == 3 && !strcmp(part, "scaling") &&
-	    (!strcmp(argv[2], "vcpus") || !strcmp(argv[2], "threads"))) {
-		bench_scaling(argv[2]);
+	if (argc == 3 && !strcmp(part, "scaling") && bench_scaling(argv[2])) {
+		return 0;
 	} else if (argc == 4 && !strcmp(part, "rdma")) {
 		bench_rdma(argv[2], argv[3]);
 	} else if (argc > 3 && !strcmp(part, "plane")) {

@@ -94,7 +94,8 @@ void bench_plane(const char *name, char **programs);
 void bench_rdma(const char *address, const char *donor_pid);
 
 /* micro_scaling.c */
-void bench_scaling(const char *name);
+/* False: there is none of that name. */
+bool bench_scaling(const char *name);
 
 /* micro_stages.c */
 void bench_stages(void);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * micro_scaling.c - how many more pages two CPUs fetch than one, in wall clock time: two vCPUs of
- * one guest, or two threads of one process, in different regions. Prints a JSON object: the median
- * of ROUNDS ratios, each of a run of one and a run of both made one after the other.
+ * one guest, or two threads of one process, in different regions. The same of ordinary memory,
+ * written for the first time, says what of it is KVM's and the kernel's. Prints a JSON object: the
+ * median of ROUNDS ratios, each of a run of one and a run of both made one after the other.
  *
  * Fails where what was touched did not fault. The one part of micro for a host with two CPUs.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -28,12 +30,16 @@
 #define MEMORY_SLOT	1
 #define MEMORY_GPA	0x40000000U
 
-/* esi: the page; ecx: how many. There is no stack. */
+/* esi: the page; ecx: how many; edx: 0 to read them, else to write. There is no stack. */
 __asm__(".pushsection .rodata\n"
 	".code32\n"
 	"scaling_code:\n"
-	"1:	mov	(%esi), %al\n"
-	"	add	$4096, %esi\n"
+	"1:	test	%edx, %edx\n"
+	"	jnz	2f\n"
+	"	mov	(%esi), %al\n"
+	"	jmp	3f\n"
+	"2:	mov	%al, (%esi)\n"
+	"3:	add	$4096, %esi\n"
 	"	dec	%ecx\n"
 	"	jnz	1b\n"
 	"	out	%al, $0x10\n"
@@ -57,7 +63,17 @@ struct worker {
 	uint64_t start_ns, end_ns;
 };
 
-static struct vm vm;
+/* What two of them do: @anon: they write new ordinary memory, the others read dmem's. */
+static const struct scaling {
+	const char *name;
+	bool vcpus, anon;
+} scalings[] = {
+	{ "vcpus", true, false }, { "vcpus-anon", true, true },
+	{ "threads", false, false }, { "threads-anon", false, true },
+};
+
+static const struct scaling *scaling;
+static struct vm vm;		/* of scaling->anon: only what is mapped */
 static struct vmm machine;
 static struct worker workers[CPUS];
 static pthread_barrier_t begin, end;
@@ -73,7 +89,10 @@ static void touch_as_thread(struct worker *worker)
 	volatile char *share = vm.map + worker->cpu * SHARE_PAGES * PAGE;
 
 	for (size_t i = 0; i < SHARE_PAGES; i++)
-		(void)share[i * PAGE];
+		if (scaling->anon)
+			share[i * PAGE] = 1;
+		else
+			(void)share[i * PAGE];
 }
 
 static void touch_as_vcpu(struct worker *worker)
@@ -82,6 +101,7 @@ static void touch_as_vcpu(struct worker *worker)
 		.rip = CODE_GPA,
 		.rsi = MEMORY_GPA + worker->cpu * SHARE_PAGES * PAGE,
 		.rcx = SHARE_PAGES,
+		.rdx = scaling->anon,
 		.rflags = 2,
 	};
 
@@ -111,13 +131,27 @@ static void *work(void *arg)
 	}
 }
 
-/* Faults per second of the workers asked, all of whose pages are remote before. */
+/* No page is local then, of ordinary memory none is there. */
+static void empty(void)
+{
+	if (!scaling->anon)
+		vm_flush(&vm);
+	else if (madvise(vm.map, vm.pages * PAGE, MADV_DONTNEED))
+		die("MADV_DONTNEED: %s", strerror(errno));
+}
+
+static uint64_t answered(void)
+{
+	return scaling->anon ? minor_faults() : vm_get(&vm).fetched_pages;
+}
+
+/* Faults per second of the workers asked. */
 static double run_workers(bool first, bool second)
 {
-	uint64_t start = UINT64_MAX, stop = 0, fetched, pages = (first + second) * SHARE_PAGES;
+	uint64_t start = UINT64_MAX, stop = 0, before, pages = (first + second) * SHARE_PAGES;
 
-	vm_flush(&vm);
-	fetched = vm_get(&vm).fetched_pages;
+	empty();
+	before = answered();
 	workers[0].asked = first;
 	workers[1].asked = second;
 	pthread_barrier_wait(&begin);
@@ -130,7 +164,8 @@ static double run_workers(bool first, bool second)
 		start = worker->start_ns < start ? worker->start_ns : start;
 		stop = worker->end_ns > stop ? worker->end_ns : stop;
 	}
-	must_have_counted("pages fetched", fetched, vm_get(&vm).fetched_pages, pages);
+	must_have_counted(scaling->anon ? "minor faults" : "pages fetched", before, answered(),
+			  pages);
 	return pages * 1e9 / (stop - start);
 }
 
@@ -152,8 +187,9 @@ static void stop_workers(void)
 }
 
 /* One alone is each of the CPUs in turn: they need not be alike. */
-static void measure(const char *name)
+static void measure(void)
 {
+	const char *name = scaling->name;
 	double one[ROUNDS], both[ROUNDS], ratios[ROUNDS];
 
 	for (int round = -WARM_UPS; round < ROUNDS; round++) {
@@ -194,21 +230,43 @@ static void guest_destroy(void)
 	vmm_destroy(&machine);
 }
 
-void bench_scaling(const char *name)
+static struct vm memory_make(void)
 {
-	bool vcpus = !strcmp(name, "vcpus");
+	struct vm anon = { .fd = -1, .pages = CPUS * SHARE_PAGES };
 
-	vm = vm_make(ALL_LOCAL, CPUS * SHARE_PAGES);
+	if (!scaling->anon)
+		return vm_make(ALL_LOCAL, CPUS * SHARE_PAGES);
+	anon.map = map_anonymous(anon.pages);
+	return anon;
+}
+
+static void memory_end(void)
+{
+	if (!scaling->anon)
+		vm_end(&vm);
+	else
+		munmap(vm.map, vm.pages * PAGE);
+}
+
+bool bench_scaling(const char *name)
+{
+	for (size_t i = 0; i < sizeof(scalings) / sizeof(*scalings); i++)
+		if (!strcmp(name, scalings[i].name))
+			scaling = &scalings[i];
+	if (!scaling)
+		return false;
+	vm = memory_make();
 	for (int cpu = 0; cpu < CPUS; cpu++)
 		workers[cpu] = (struct worker){
-			.cpu = cpu, .touch = vcpus ? touch_as_vcpu : touch_as_thread,
+			.cpu = cpu, .touch = scaling->vcpus ? touch_as_vcpu : touch_as_thread,
 		};
-	if (vcpus)
+	if (scaling->vcpus)
 		guest_create();
 	start_workers();
-	measure(name);
+	measure();
 	stop_workers();
-	if (vcpus)
+	if (scaling->vcpus)
 		guest_destroy();
-	vm_end(&vm);
+	memory_end();
+	return true;
 }

@@ -53,7 +53,7 @@ struct bench_macro {
 /* How many more faults two are answered than one. */
 struct bench_scaling {
 	struct json_object *line;
-	const char *name;		/* of what there are two: "vcpus", "threads" */
+	const char *name;		/* of what there are two: "vcpus", "threads", "vcpus-anon" */
 	double ratio, one_per_s, two_per_s;
 	size_t run;
 };
@@ -83,8 +83,9 @@ extern const size_t bench_nr_targets;
 /* The suite as it is meant to be; what else was measured is reported after it. */
 extern const char *const bench_cases[], *const bench_workloads[], *const bench_policies[];
 extern const size_t bench_nr_cases, bench_nr_workloads, bench_nr_policies;
-/* Of what two should be answered at least BENCH_SCALING_LEAST times the faults of one. */
+/* Of dmem's two should be answered at least BENCH_SCALING_LEAST times the faults of one. */
 #define BENCH_SCALING_LEAST	1.8
+#define BENCH_SCALING_CONTROL	"-anon"	/* how names of ordinary memory end; they have no target */
 extern const char *const bench_scalings[];
 extern const size_t bench_nr_scalings;
 extern const unsigned int bench_at_once[];
@@ -171,6 +172,9 @@ void bench_compute(struct bench *bench);
 
 /** bench_find_micro - the case of that name, or NULL */
 const struct bench_micro *bench_find_micro(const struct bench *bench, const char *name);
+
+/** bench_scaling_target - whether there is one: not for ordinary memory */
+bool bench_scaling_target(const struct bench_scaling *scaling);
 
 /** bench_find_scaling - that of that name, or NULL */
 const struct bench_scaling *bench_find_scaling(const struct bench *bench, const char *name);

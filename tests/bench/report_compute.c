@@ -20,6 +20,13 @@ const struct bench_micro *bench_find_micro(const struct bench *bench, const char
 	return NULL;
 }
 
+bool bench_scaling_target(const struct bench_scaling *scaling)
+{
+	size_t len = strlen(scaling->name), end = strlen(BENCH_SCALING_CONTROL);
+
+	return len < end || strcmp(scaling->name + len - end, BENCH_SCALING_CONTROL);
+}
+
 const struct bench_scaling *bench_find_scaling(const struct bench *bench, const char *name)
 {
 	for (size_t i = 0; i < bench->nr_scaling; i++)

@@ -105,8 +105,10 @@ static struct json_object *scaling_json(const struct bench *bench)
 		struct json_object *of = copy_without(scaling->line, known);
 
 		put_number(of, "ratio", scaling->ratio);
-		put_number(of, "target", BENCH_SCALING_LEAST);
-		put_bool(of, "met", scaling->ratio >= BENCH_SCALING_LEAST);
+		if (bench_scaling_target(scaling)) {
+			put_number(of, "target", BENCH_SCALING_LEAST);
+			put_bool(of, "met", scaling->ratio >= BENCH_SCALING_LEAST);
+		}
 		put_count(of, "run", scaling->run + 1);
 		json_object_object_add(all, scaling->name, of);
 	}

@@ -334,8 +334,14 @@ static void write_scaling(const struct bench *bench, FILE *out, int level)
 		bench_cell(&table, "%.0f", scaling->one_per_s);
 		bench_cell(&table, "%.0f", scaling->two_per_s);
 		bench_cell(&table, "%.2f", scaling->ratio);
-		bench_cell(&table, ">= %g", BENCH_SCALING_LEAST);
-		bench_cell(&table, "%s", scaling->ratio >= BENCH_SCALING_LEAST ? "yes" : "NO");
+		if (bench_scaling_target(scaling)) {
+			bench_cell(&table, ">= %g", BENCH_SCALING_LEAST);
+			bench_cell(&table, "%s", scaling->ratio >= BENCH_SCALING_LEAST ?
+				   "yes" : "NO");
+		} else {
+			bench_cell(&table, "-");
+			bench_cell(&table, "-");
+		}
 	}
 	bench_print_table(&table, out);
 }

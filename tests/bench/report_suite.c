@@ -45,7 +45,7 @@ const char *const bench_cases[] = {
 };
 const size_t bench_nr_cases = BENCH_COUNT(bench_cases);
 
-const char *const bench_scalings[] = { "vcpus", "threads" };
+const char *const bench_scalings[] = { "vcpus", "vcpus-anon", "threads", "threads-anon" };
 const size_t bench_nr_scalings = BENCH_COUNT(bench_scalings);
 
 const unsigned int bench_at_once[] = { 1, 4, 16 };

@@ -380,11 +380,13 @@ static void test_scaling(void **state)
 
 	(void)state;
 	read_run(&bench, SCALING_RUN SCALING("vcpus", 1.7) SCALING("threads", 1.9), "first");
-	read_run(&bench, SCALING_RUN SCALING("vcpus", 1.95), "second");
+	read_run(&bench, SCALING_RUN SCALING("vcpus", 1.95) SCALING("vcpus-anon", 1.5), "second");
 	bench_compute(&bench);
 	assert_clean(&bench);
 	assert_near(bench_find_scaling(&bench, "vcpus")->ratio, 1.95);
 	assert_near(bench_find_scaling(&bench, "threads")->ratio, 1.9);
+	assert_true(bench_scaling_target(bench_find_scaling(&bench, "vcpus")));
+	assert_false(bench_scaling_target(bench_find_scaling(&bench, "vcpus-anon")));
 	assert_null(bench_find_scaling(&bench, "nodes"));
 	assert_int_equal(bench.runs[0].used, 1);
 	bench_free(&bench);
