@@ -161,6 +161,9 @@ double tune_host_ns(void);
 /** tune_measure_host - find out how fast this host is, in a millisecond. */
 void tune_measure_host(void);
 
+/** tune_set_host_ns - what it was on another host; 0: not known. */
+void tune_set_host_ns(double ns);
+
 /**
  * tune_costs_add - what a donor took for a VM memory, since the plane was loaded
  * @to: all zero before the first donor's

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
+#include "judge.h"
 #include "plane.h"
 #include "record.skel.h"
 #include "replay.h"
@@ -191,7 +192,9 @@ static int record_to_file(struct recording *recording, struct record *programs)
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
-	err = trace_create(&recording->writer, recording->path, recording->vm, recording->error);
+	tune_measure_host();
+	err = trace_create(&recording->writer, recording->path, recording->vm,
+			   (uint64_t)tune_host_ns(), recording->error);
 	if (!recording->writer.file)
 		return err;
 	if (!err && record__attach(programs))

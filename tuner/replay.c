@@ -31,7 +31,8 @@ const char replay_usage[] =
 	"      --direct LIST     direct limits, as 25%,50%,2G: of a VM memory's size, or bytes\n"
 	"                        (default: the one it was recorded at)\n"
 	"      --policy LIST     of auto, buddy, off, static:N (default " POLICIES_DEFAULT ")\n"
-	"      --link R,P        ns of a request and of a page (default: as the recording has them)\n"
+	"      --link R,P[,H]    ns of a request, of a page, of the host's work for a page\n"
+	"                        (default: as the recording has them)\n"
 	"  -i, --interval S      seconds between decisions, 0.05 to 3600 (default 2)\n"
 	"      --json            the same figures as JSON\n"
 	"  -h, --help\n";
@@ -135,17 +136,25 @@ static int parse_list(const char *list, struct replay *replay,
 
 static int parse_link(const char *text, struct replay *replay)
 {
-	char *end, *page;
+	static const double most[] = { REQUEST_NS_MAX, PAGE_NS_MAX, PAGE_NS_MAX };
+	double ns[3] = { 0, 0, -1 };
+	const char *at = text;
+	size_t nr = 0;
+	bool is_good;
+	char *end;
 
-	replay->link.request_ns = strtod(text, &end);
-	page = end + 1;
-	if (end != text && *end == ',')
-		replay->link.page_ns = strtod(page, &end);
-	if (end == text || end == page || end < page || *end ||
-	    !(replay->link.request_ns >= 0 && replay->link.request_ns <= REQUEST_NS_MAX) ||
-	    !(replay->link.page_ns >= 0 && replay->link.page_ns <= PAGE_NS_MAX))
-		return usage_fail(text, "not nanoseconds of a request and of a page, as 9000,1000");
+	do {
+		ns[nr] = strtod(at, &end);
+		is_good = end != at && ns[nr] >= 0 && ns[nr] <= most[nr];
+		at = end + 1;
+		nr++;
+	} while (is_good && nr < 3 && *end == ',');
+	if (!is_good || nr < 2 || *end)
+		return usage_fail(text, "not nanoseconds of a request, of a page and of the host's work for a page, as 9000,1000 or 9000,1000,1600");
+	replay->link.request_ns = ns[0];
+	replay->link.page_ns = ns[1];
 	replay->has_link = true;
+	replay->link.host_ns = ns[2];
 	return 0;
 }
 
@@ -278,6 +287,8 @@ static int add_run(struct replay *replay, const struct stream *stream,
 	run->stream.regions = NULL;
 	run->limit_pages = limit_pages_of(stream, direct);
 	run->link = replay->has_link ? replay->link : tune_link(&stream->times);
+	if (!replay->has_link || replay->link.host_ns < 0)
+		run->link.host_ns = like->link.host_ns;
 	warn(run);
 	return play(replay, stream, run);
 }
@@ -319,6 +330,7 @@ static int replay_file(struct replay *replay, const char *path)
 		return err;
 	err = streams_read(&reader, replay->vm, &streams, &replay->error);
 	memcpy(like.host, reader.header.host, sizeof(like.host));
+	like.link.host_ns = (double)reader.header.host_ns;
 	like.is_cut_off = !reader.is_whole;
 	trace_close(&reader);
 	if (err)

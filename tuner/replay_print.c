@@ -39,6 +39,7 @@ static void print_row(const char *name, const struct stream *stream,
 static const char *const cause_names[SIM_CAUSES] = {
 	[SIM_COLD] = "cold", [SIM_CAPACITY] = "capacity", [SIM_WRONG] = "wrong",
 	[SIM_LATE] = "late", [SIM_QUEUE] = "queue", [SIM_ROOM] = "room",
+	[SIM_HOST] = "host",
 };
 
 /* What the time waited is made of. */
@@ -72,8 +73,8 @@ static void print_run(const struct replay_report *report, const struct replay_ru
 	dmem_format_bytes(limit, sizeof(limit), run->limit_pages * DMEM_PAGE_BYTES);
 	printf("%s: %s of %s: %zu accesses to %s of %s, %.3f s without waiting\n", run->path,
 	       stream->name, run->host, stream->nr, touched, size, stream->think_ns / 1e9);
-	printf("direct %s; link %.2f us a request, %.2f us a page\n", limit,
-	       run->link.request_ns / 1000, run->link.page_ns / 1000);
+	printf("direct %s; link %.2f us a request, %.2f us a page; host %.2f us a page\n", limit,
+	       run->link.request_ns / 1000, run->link.page_ns / 1000, run->link.host_ns / 1000);
 	printf("%-10s  %9s  %9s  %10s  %5s  %9s  %10s\n", "policy", "fetches", "late", "pages",
 	       "used", "stall s", "slowdown %");
 	print_row("(recorded)", stream, &stream->recorded);
@@ -203,6 +204,7 @@ static bool add_about(struct json_object *object, const struct replay_run *run)
 	       dmem_json_add_number(object, "think_ns", stream->think_ns) &&
 	       dmem_json_add_number(object, "request_ns", (uint64_t)run->link.request_ns) &&
 	       dmem_json_add_number(object, "page_ns", (uint64_t)run->link.page_ns) &&
+	       dmem_json_add_number(object, "host_ns", (uint64_t)run->link.host_ns) &&
 	       dmem_json_add_number(object, "lost_events", run->nr_lost) &&
 	       dmem_json_add(object, "cut_off", json_object_new_boolean(run->is_cut_off));
 }

@@ -14,6 +14,7 @@
 
 /* core-kmod/core.h, budget.c */
 #define REQUEST_PAGES	64U
+#define NEAR_ORDER	4U
 #define LOW_DIVISOR	32
 #define LOW_MIN_PAGES	8
 #define LOW_MAX_PAGES	8192
@@ -66,11 +67,11 @@ static uint64_t page_ns(const struct sim *sim, unsigned int nr_pages)
 	return (uint64_t)(nr_pages * sim->setup->link.page_ns);
 }
 
-/* A request that occupies the link after those before it; when it will have come. */
-static uint64_t submit(struct sim *sim, unsigned int nr_pages)
+/* A request made then that occupies the link after those before it; when it will have come. */
+static uint64_t submit(struct sim *sim, uint64_t then_ns, unsigned int nr_pages)
 {
-	if (sim->busy_until_ns < sim->now_ns)
-		sim->busy_until_ns = sim->now_ns;
+	if (sim->busy_until_ns < then_ns)
+		sim->busy_until_ns = then_ns;
 	sim->busy_until_ns += page_ns(sim, nr_pages);
 	return sim->busy_until_ns + request_ns(sim);
 }
@@ -128,15 +129,10 @@ static unsigned int count_remote(const struct sim_region *region, unsigned int n
 	return nr;
 }
 
-/* The rest of a block, in requests of so many pages, as far as the budget goes. */
-static int fetch_rest(struct sim *sim, struct sim_region *region, unsigned int page,
-		      unsigned int order)
+/* Pages of a region, in requests of so many, the first made then; they are no more than @left. */
+static int fetch_range(struct sim *sim, struct sim_region *region, unsigned int next,
+		       unsigned int end, unsigned int left, uint64_t then_ns)
 {
-	unsigned int next = page >> order << order, end = next + (1U << order);
-	unsigned int left = count_remote(region, next, end), most = prefetch_budget(sim);
-
-	if (left > most)
-		left = most;
 	while (left) {
 		struct sim_request *request = queue_request(sim);
 
@@ -149,12 +145,36 @@ static int fetch_rest(struct sim *sim, struct sim_region *region, unsigned int p
 			region->fetching[word] |= request->pages[word];
 			region->prefetched[word] |= request->pages[word];
 		}
-		request->due_ns = submit(sim, request->nr_pages);
-		request->latency_ns = request->due_ns - sim->now_ns;
+		request->due_ns = submit(sim, then_ns, request->nr_pages);
+		request->latency_ns = request->due_ns - then_ns;
 		sim_hold(sim, region, request->nr_pages);
 		left -= request->nr_pages;
 	}
 	return 0;
+}
+
+static unsigned int within(unsigned int pages, unsigned int most)
+{
+	return pages < most ? pages : most;
+}
+
+/*
+ * The rest of a block, as far as the budget goes. The host asks for what is near while the demanded
+ * page is on its way: @host_ns is when it has. A worker asks for the others, on a CPU of its own.
+ */
+static int fetch_rest(struct sim *sim, struct sim_region *region, unsigned int page,
+		      unsigned int order, uint64_t *host_ns)
+{
+	unsigned int near = order < NEAR_ORDER ? order : NEAR_ORDER, first = page >> near << near;
+	unsigned int start = page >> order << order, end = start + (1U << order);
+	unsigned int pages = within(count_remote(region, first, first + (1U << near)),
+				    prefetch_budget(sim));
+	int err;
+
+	*host_ns += (uint64_t)(pages * sim->setup->link.host_ns);
+	err = fetch_range(sim, region, first, first + (1U << near), pages, *host_ns);
+	pages = within(count_remote(region, start, end), prefetch_budget(sim));
+	return err ? err : fetch_range(sim, region, start, end, pages, *host_ns);
 }
 
 /* As the BPF plane's region_touch(). */
@@ -218,7 +238,7 @@ static int fault_fetch(struct sim *sim, struct sim_region *region, unsigned int 
 {
 	enum sim_cause kind = sim_miss_kind(sim, region, page);
 	unsigned int order = sim_tuner_order(sim, region);
-	uint64_t due_ns, alone_ns;
+	uint64_t due_ns, alone_ns, host_ns;
 	int err;
 
 	make_room(sim);
@@ -232,14 +252,17 @@ static int fault_fetch(struct sim *sim, struct sim_region *region, unsigned int 
 	sim->result->figures.fetches++;
 	sim->result->misses[kind]++;
 	alone_ns = sim->now_ns + page_ns(sim, 1) + request_ns(sim);
-	due_ns = submit(sim, 1);
+	due_ns = submit(sim, sim->now_ns, 1);
 	sim->vm.stats.faults++;
 	sim->vm.stats.fetched_pages++;
 	sim->vm.stats.fetches_by_order[order]++;
 	sim->vm.stats.fetch_ns += due_ns - sim->now_ns;
-	err = order ? fetch_rest(sim, region, page, order) : 0;
+	host_ns = sim->now_ns;
+	err = order ? fetch_rest(sim, region, page, order, &host_ns) : 0;
 	wait_until(sim, alone_ns, kind);
 	wait_until(sim, due_ns, SIM_QUEUE);
+	if (host_ns > due_ns)
+		wait_until(sim, host_ns, SIM_HOST);
 	map_page(region, page);
 	return err;
 }

@@ -14,7 +14,8 @@
 /**
  * struct sim_setup - what an answer is asked for
  * @limit_pages: direct limit; not less than DMEM_DIRECT_MIN_PAGES
- * @link: time of a request and of a page; requests queue as on the local donor's link
+ * @link: time of a request and of a page, requests queue as on the local donor's link; work of the
+ *	host for a page, which is done in the fault
  * @rule: the policy
  * @order: of regions for which nothing is decided (TUNE_STATIC: @rule's)
  * @interval_ns: between two rounds of the tuner, in the guest's time
@@ -35,6 +36,7 @@ struct sim_setup {
  * @SIM_LATE: it was on its way: prefetched, too late
  * @SIM_QUEUE: its request waited for the link, which carried others
  * @SIM_ROOM: no frame was free before what was on its way had come
+ * @SIM_HOST: the host was still at work for the rest of the block when the page came
  *
  * The first four are the kinds of misses, too: each has one. SIM_LATE's time is all that was waited
  * for such pages, the first three's that of their requests alone, on a link that is free.
@@ -47,6 +49,7 @@ enum sim_cause {
 	SIM_MISS_KINDS,
 	SIM_QUEUE = SIM_MISS_KINDS,
 	SIM_ROOM,
+	SIM_HOST,
 	SIM_CAUSES,
 };
 

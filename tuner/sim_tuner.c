@@ -13,6 +13,7 @@ void sim_tuner_begin(struct sim *sim)
 	const struct sim_setup *setup = sim->setup;
 	bool decides = setup->rule.mode == TUNE_AUTO || setup->rule.mode == TUNE_BUDDY;
 
+	tune_set_host_ns(setup->link.host_ns);
 	sim->tuner.id = sim->vm.id;
 	sim->tuner.rule = setup->rule;
 	sim->tuner.now = sim->vm;

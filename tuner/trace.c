@@ -47,7 +47,7 @@ static int write_bytes(const struct trace_writer *writer, const void *data, size
 	return fwrite(data, len, 1, writer->file) == 1 ? 0 : fail_writing(writer, error);
 }
 
-int trace_create(struct trace_writer *writer, const char *path, const char *vm,
+int trace_create(struct trace_writer *writer, const char *path, const char *vm, uint64_t host_ns,
 		 struct dmem_error *error)
 {
 	struct trace_header header = {
@@ -58,6 +58,7 @@ int trace_create(struct trace_writer *writer, const char *path, const char *vm,
 		.record_bytes = sizeof(struct dmem_rec),
 		.start_ns = clock_of(CLOCK_MONOTONIC),
 		.start_unix_ns = clock_of(CLOCK_REALTIME),
+		.host_ns = host_ns,
 	};
 	struct utsname name;
 	int fd, err;
@@ -130,6 +131,9 @@ static int check_header(const struct trace_reader *reader, size_t len, struct dm
 		return dmem_fail(error, EINVAL, "%s: its header is damaged: byte order %08x, %u and %u bytes",
 				 path, header->byte_order, header->header_bytes,
 				 header->record_bytes);
+	if (header->host_ns > NS_PER_S)
+		return dmem_fail(error, EINVAL, "%s: its header is damaged: %llu ns of the host's work for a page",
+				 path, (unsigned long long)header->host_ns);
 	return 0;
 }
 

@@ -24,6 +24,7 @@
  * @start_unix_ns: the same by CLOCK_REALTIME
  * @host, @kernel: name and kernel release of the machine
  * @vm: the only VM memory that was recorded; "": all
+ * @host_ns: work of the host for a page that is fetched; 0: not known
  * @reserved: zero
  */
 struct trace_header {
@@ -37,7 +38,8 @@ struct trace_header {
 	char host[DMEM_REC_NAME_LEN];
 	char kernel[DMEM_REC_NAME_LEN];
 	char vm[DMEM_REC_NAME_LEN];
-	__u64 reserved[3];
+	__u64 host_ns;
+	__u64 reserved[2];
 };
 
 /** struct trace_writer - a recording being written */
@@ -53,8 +55,9 @@ struct trace_writer {
  * trace_create - begin a recording
  * @path: a file that is not there yet; must outlive the writer
  * @vm: the only VM memory that will be in it; "": all
+ * @host_ns: as the header has it
  */
-int trace_create(struct trace_writer *writer, const char *path, const char *vm,
+int trace_create(struct trace_writer *writer, const char *path, const char *vm, uint64_t host_ns,
 		 struct dmem_error *error);
 
 /**

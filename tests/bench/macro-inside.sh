@@ -6,8 +6,8 @@
 #   macro-inside.sh [--scale N] [--memory MIB] [--guest IMAGE] [--workloads LIST] [--claim]
 #     OUTDIR CONFIG...
 # CONFIG: footprint, local, static-N@P, auto@P, buddy@P, swap-N@P, uffd@P; those with a P need
-# OUTDIR to hold what footprint and local left. With --claim hosts that share OUTDIR share the
-# list, too.
+# OUTDIR to hold what footprint and local left. record@P is static-0 and leaves OUTDIR/WORKLOAD.rec
+# for dmem-tuner replay, too. With --claim hosts that share OUTDIR share the list, too.
 # Time runs on when the CPU idles, and it idles while it waits for a file of the build machine:
 # all that runs beside a guest is copied to memory first, and results stay there until it ends.
 set -euo pipefail
@@ -34,7 +34,7 @@ cgroup=/sys/fs/cgroup/macro
 pool=/run/dmem
 vm=$pool/bench
 config='' policy='' kind='' percent=''
-qemu='' tuner='' to_guest='' from_guest='' line=''
+qemu='' tuner='' recorder='' to_guest='' from_guest='' line=''
 object='' launch=() cut_ms=0
 
 say() {
@@ -263,9 +263,29 @@ dmem_bound() {
 	for _ in {1..1000}; do
 		dmem_json
 		dmem_figure direct_bytes
-		[ "$figure" -gt "$limit_bytes" ] || return 0
+		[ "$figure" -gt "$limit_bytes" ] || break
 	done
-	fail "direct_bytes stays at $figure, above the limit of $limit_bytes"
+	[ "$figure" -le "$limit_bytes" ] ||
+		fail "direct_bytes stays at $figure, above the limit of $limit_bytes"
+	[ "$kind" != record ] || start_recording
+}
+start_recording() {
+	rm -f "$fast/$name.rec"
+	(run_fast tuner record --vm bench "$fast/$name.rec") >"$fast/record.log" 2>&1 &
+	recorder=$!
+	for _ in {1..100}; do
+		! grep -q ': recording to' "$fast/record.log" || return 0
+		sleep 0.1
+	done
+	fail "the recording did not begin: $(tail -n 5 "$fast/record.log")"
+}
+# What a recording lost would be taken for hits.
+stop_recording() {
+	kill -INT "$recorder"
+	wait "$recorder" || fail "the recording: $(tail -n 5 "$fast/record.log")"
+	recorder=
+	grep -q ' 0 lost$' "$fast/record.log" || fail "the recording: $(tail -n 5 "$fast/record.log")"
+	mv "$fast/$name.rec" "$out/"
 }
 dmem_begin() {
 	:
@@ -298,6 +318,7 @@ dmem_check() {
 		complain "$1: the direct limit is $figure bytes, not $limit_bytes"
 }
 dmem_stop() {
+	[ -z "$recorder" ] || kill -TERM "$recorder" 2>/dev/null || true
 	if [ -n "$tuner" ]; then
 		kill -TERM "$tuner" 2>/dev/null || true
 		wait "$tuner" || true
@@ -514,7 +535,7 @@ run_workload() {
 	if [ "$line" = "loaded $name" ]; then
 		"${backing}_bound"
 		begin_figures
-		[ "$percent" -eq 100 ] || cut_ms=$((cut_factor * ${local_ns[$name]:-0} / 1000000))
+		[ "$percent" -eq 100 ] || [ "$kind" = record ] || cut_ms=$((cut_factor * ${local_ns[$name]:-0} / 1000000))
 		tell go
 		hear
 	fi
@@ -527,6 +548,7 @@ run_workload() {
 		tell go
 		hear
 	fi
+	[ -z "$recorder" ] || stop_recording
 	if [[ ! $line =~ ^"done $name ns="([0-9]+)" checksum="([0-9a-fA-F]+)$ ]]; then
 		[[ $line = "fail $name"* ]] || fail "the guest said \"$line\" instead of done or fail"
 		complain "$name: the guest says: ${line#"fail $name "}"
@@ -573,11 +595,12 @@ report_result() {
 
 parse_config() {
 	config=$1 policy=${1%@*} kind=${policy%-*} percent=100
-	[[ $1 =~ ^(footprint|local|(static-[0-9]|auto|buddy|swap-[0-9]|uffd)@[1-9][0-9]?)$ ]] ||
+	local share='(static-[0-9]|auto|buddy|record|swap-[0-9]|uffd)@[1-9][0-9]?'
+	[[ $1 =~ ^(footprint|local|$share)$ ]] ||
 		fail "no such configuration"
 	[ "$policy" = "$1" ] || percent=${1#*@}
 	case $kind in
-	footprint | static | auto | buddy) backing=dmem ;;
+	footprint | static | auto | buddy | record) backing=dmem ;;
 	local) backing=plain ;;
 	*) backing=$kind ;;
 	esac

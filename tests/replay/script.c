@@ -37,7 +37,7 @@ void script_begin(struct script *script, uint64_t size_pages, uint64_t limit_pag
 	unlink(script->path);
 	script->now_ns = SCRIPT_START_NS;
 	script->held_pages = DMEM_MAP_REGION_PAGES;
-	check(trace_create(&script->writer, script->path, "", &error));
+	check(trace_create(&script->writer, script->path, "", 0, &error));
 	script_vm(script, SCRIPT_VM, "vm0", size_pages, limit_pages);
 }
 

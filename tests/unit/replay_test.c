@@ -78,7 +78,7 @@ static void bad_command_lines_are_refused(void **state)
 {
 	static const char *const not_direct = "not a size from 256K on, nor a percentage";
 	static const char *const not_link =
-		"not nanoseconds of a request and of a page, as 9000,1000";
+		"not nanoseconds of a request, of a page and of the host's work for a page, as 9000,1000 or 9000,1000,1600";
 	static const char *const not_interval = "not an interval from 0.05 to 3600 seconds";
 
 	(void)state;
@@ -93,7 +93,9 @@ static void bad_command_lines_are_refused(void **state)
 	assert_usage("--link", "9000", not_link);
 	assert_usage("--link", "9000,", not_link);
 	assert_usage("--link", ",1000", not_link);
-	assert_usage("--link", "9000,1000,1", not_link);
+	assert_usage("--link", "9000,1000,", not_link);
+	assert_usage("--link", "9000,1000,-1", not_link);
+	assert_usage("--link", "9000,1000,1,1", not_link);
 	assert_usage("--link", "-1,0", not_link);
 	assert_usage("--link", "nan,0", not_link);
 	assert_usage("--interval", "0", not_interval);
@@ -142,6 +144,16 @@ static void make_sequence(struct script *script, bool whole)
 		fclose(script->writer.file);
 }
 
+static void patch_host_ns(const struct script *script, uint64_t host_ns)
+{
+	FILE *file = fopen(script->path, "r+");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, offsetof(struct trace_header, host_ns), SEEK_SET), 0);
+	assert_int_equal(fwrite(&host_ns, sizeof(host_ns), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void a_table_says_what_became_of_it(void **state)
 {
 	struct script script;
@@ -151,20 +163,28 @@ static void a_table_says_what_became_of_it(void **state)
 	assert_int_equal(replay("--policy", "static:0,static:4", script.path, NULL), 0);
 	assert_string_equal(err, "");
 	assert_non_null(strstr(out, ": 8192 accesses to 16 MiB of 16 MiB, 0.016 s without waiting\n"
-			       "direct 4 MiB; link 9.00 us a request, 1.00 us a page\n"
+			       "direct 4 MiB; link 9.00 us a request, 1.00 us a page; host 0.00 us a page\n"
 			       "policy        fetches       late       pages   used    stall s  slowdown %\n"
 			       "(recorded)       8192          0        8192      -      0.082       500.1\n"
 			       "static:0         8192          0        8192      -      0.082       500.1\n"
 			       "static:4          512        512        8192   1.00      0.012        71.9\n"
-			       "stall %         cold  capacity     wrong      late     queue      room\n"
-			       "static:0        50.0      50.0       0.0       0.0       0.0       0.0\n"
-			       "static:4        21.7      21.7       0.0      56.5       0.0       0.0\n"));
+			       "stall %         cold  capacity     wrong      late     queue      room      host\n"
+			       "static:0        50.0      50.0       0.0       0.0       0.0       0.0       0.0\n"
+			       "static:4        21.7      21.7       0.0      56.5       0.0       0.0       0.0\n"));
 	assert_null(strstr(out, "mean of"));
 	assert_int_equal(replay("--link", "0,500", "--direct", "25%,1M", script.path, NULL), 0);
-	assert_non_null(strstr(out, "direct 4 MiB; link 0.00 us a request, 0.50 us a page\n"));
+	assert_non_null(strstr(out, "direct 4 MiB; link 0.00 us a request, 0.50 us a page; host 0.00 us a page\n"));
 	assert_non_null(strstr(out, "direct 1 MiB; link"));
 	assert_non_null(strstr(out, "mean of 2 tables\n"));
 	assert_non_null(strstr(err, ": vm0: it lasts 0.020 s, and auto decides every 2.000 s: it has decided nothing (--interval)\n"));
+	assert_int_equal(replay("--link", "9000,1000,2000", "--policy", "static:4", script.path,
+				NULL), 0);
+	assert_non_null(strstr(out, "1.00 us a page; host 2.00 us a page\n"));
+	/* Of a block: the page's 10 us, 20 of the others' work, 22 more until the next has come. */
+	assert_non_null(strstr(out, "\nstatic:4         9.6       9.6       0.0      42.3       0.0       0.0      38.5\n"));
+	patch_host_ns(&script, 1700);
+	assert_int_equal(replay("--policy", "static:4", script.path, NULL), 0);
+	assert_non_null(strstr(out, "1.00 us a page; host 1.70 us a page\n"));
 	script_remove(&script);
 }
 
@@ -197,6 +217,7 @@ static void json_has_the_same(void **state)
 	assert_int_equal(number(run, NULL, "accesses"), 8192);
 	assert_int_equal(number(run, NULL, "direct_limit_bytes"), 1024 * 4096);
 	assert_int_equal(number(run, NULL, "request_ns"), 9000);
+	assert_int_equal(number(run, NULL, "host_ns"), 0);
 	assert_int_equal(number(run, "recorded", "fetches"), 8192);
 	assert_true(json_object_object_get_ex(run, "policies", &policies));
 	assert_int_equal(json_object_object_length(policies), 3);

@@ -117,6 +117,11 @@ static unsigned int next_random(unsigned int *seed)
 	return *seed >> 8;
 }
 
+static uint64_t more_than(uint64_t ns, uint64_t other_ns)
+{
+	return ns > other_ns ? ns - other_ns : 0;
+}
+
 static void sequence_to_the_page(void **state)
 {
 	uint64_t nr = 2 * ROOMY, least = UINT64_MAX;
@@ -127,18 +132,19 @@ static void sequence_to_the_page(void **state)
 	guest_read(&guest, 0, nr);
 	for (unsigned int order = 0; order < DMEM_MAP_ORDERS; order++) {
 		struct sim_result result = play_static(&guest.stream, ROOMY, order);
-		uint64_t blocks = nr >> order, rest = order > 6 ? 64 : (1U << order) - 1;
-		/* The first request for the rest comes when all of it has: its first page waits. */
-		uint64_t wait_ns = rest * 1000 > SCRIPT_THINK_NS ? rest * 1000 - SCRIPT_THINK_NS :
-								   0;
+		uint64_t blocks = nr >> order, near = order > 4 ? 15 : (1U << order) - 1;
+		uint64_t far = order > 6 ? 64 : order > 4 ? (1U << order) - 16 : 0;
+		/* A request comes when all of it has: its first page waits for that. */
+		uint64_t near_ns = more_than(near * 1000, SCRIPT_THINK_NS);
+		uint64_t far_ns = more_than(far * 1000, near * SCRIPT_THINK_NS);
 
 		assert_int_equal(result.figures.fetches, blocks);
 		assert_int_equal(result.fetches[order], blocks);
 		assert_int_equal(result.figures.fetched_pages, nr);
 		assert_int_equal(result.figures.used_pages, nr - blocks);
 		assert_int_equal(result.figures.unused_pages, 0);
-		assert_int_equal(result.figures.stall_ns, blocks * (10000 + wait_ns));
-		assert_int_equal(result.figures.late, wait_ns ? blocks : 0);
+		assert_int_equal(result.figures.stall_ns, blocks * (10000 + near_ns + far_ns));
+		assert_int_equal(result.figures.late, blocks * (!!near_ns + !!far_ns));
 		assert_true(result.figures.stall_ns < least);
 		least = result.figures.stall_ns;
 	}
@@ -163,6 +169,33 @@ static void without_latency_only_pages_cost(void **state)
 	setup.link.page_ns = 700;
 	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
 	assert_int_equal(result.figures.stall_ns, 700 * 1000);
+	guest_end(&guest);
+}
+
+/* The host asks for what is near while the demanded page is on its way, or longer than that. */
+static void the_hosts_work_is_waited_for(void **state)
+{
+	struct sim_setup setup = { .limit_pages = ROOMY, .link.request_ns = 10000,
+				   .rule = { .mode = TUNE_STATIC, .order = 4 },
+				   .interval_ns = 1000000 };
+	uint64_t blocks = REGION / 16;
+	struct sim_result result;
+	struct dmem_error error;
+	struct guest guest;
+
+	(void)state;
+	guest_begin(&guest, 2 * ROOMY);
+	for (uint64_t block = 0; block < blocks; block++)
+		guest_touch(&guest, 16 * block, false);
+	setup.link.host_ns = 500;
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	assert_int_equal(result.cause_ns[SIM_HOST], 0);
+	assert_int_equal(result.cause_ns[SIM_COLD], blocks * 10000);
+	setup.link.host_ns = 2000;
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	assert_int_equal(result.cause_ns[SIM_COLD], blocks * 10000);
+	assert_int_equal(result.cause_ns[SIM_HOST], blocks * (15 * 2000 - 10000));
+	assert_causes_add_up(&result);
 	guest_end(&guest);
 }
 
@@ -448,6 +481,29 @@ static void auto_finds_both_ends(void **state)
 	guest_end(&guest);
 }
 
+/* Where half of a block is used it pays, unless each page is much work. */
+static void auto_counts_the_hosts_work(void **state)
+{
+	struct sim_setup setup = { .limit_pages = 16 * REGION, .link = link,
+				   .rule = { .mode = TUNE_AUTO }, .interval_ns = 50000000 };
+	struct sim_result result;
+	struct dmem_error error;
+	struct guest guest;
+
+	(void)state;
+	guest_begin(&guest, 64 * REGION);
+	for (unsigned int turn = 0; turn < 8; turn++)
+		for (uint64_t page = 0; page < 64 * REGION; page += 2)
+			guest_touch(&guest, page, false);
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	assert_true(result.decisions >= 32 && result.figures.prefetched_pages > 0);
+	setup.link.host_ns = 1000000;
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	assert_int_equal(result.decisions, 0);
+	assert_int_equal(result.figures.prefetched_pages, 0);
+	guest_end(&guest);
+}
+
 static void buddy_and_off_are_played_too(void **state)
 {
 	struct sim_result buddy, off, zero;
@@ -498,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sequence_to_the_page),
 		cmocka_unit_test(without_latency_only_pages_cost),
+		cmocka_unit_test(the_hosts_work_is_waited_for),
 		cmocka_unit_test(random_pages_want_no_blocks),
 		cmocka_unit_test(pages_of_one_block),
 		cmocka_unit_test(misses_have_their_kinds),
@@ -508,6 +565,7 @@ int main(void)
 		cmocka_unit_test(all_local_memory_is_not_evicted),
 		cmocka_unit_test(empty_pages_are_not_fetched),
 		cmocka_unit_test(auto_finds_both_ends),
+		cmocka_unit_test(auto_counts_the_hosts_work),
 		cmocka_unit_test(buddy_and_off_are_played_too),
 		cmocka_unit_test(order_in_force_is_met),
 	};

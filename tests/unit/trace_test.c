@@ -96,6 +96,13 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(settings.size_bytes, 1024 * 4096);
 	trace_close(&reader);
 	script_remove(&script);
+	assert_int_equal(trace_create(&script.writer, script.path, "vm1", 1600, &error), 0);
+	assert_int_equal(trace_finish(&script.writer, &error), 0);
+	assert_int_equal(trace_open(&reader, script.path, &error), 0);
+	assert_int_equal(reader.header.host_ns, 1600);
+	assert_string_equal(reader.header.vm, "vm1");
+	trace_close(&reader);
+	script_remove(&script);
 }
 
 static void a_file_that_is_there_stays(void **state)
@@ -107,10 +114,10 @@ static void a_file_that_is_there_stays(void **state)
 
 	(void)state;
 	make_small(&script);
-	assert_true(trace_create(&writer, script.path, "", &error) < 0);
+	assert_true(trace_create(&writer, script.path, "", 0, &error) < 0);
 	snprintf(want, sizeof(want), "%s: it is there already", script.path);
 	assert_string_equal(error.text, want);
-	assert_true(trace_create(&writer, "/nowhere/at/all", "", &error) < 0);
+	assert_true(trace_create(&writer, "/nowhere/at/all", "", 0, &error) < 0);
 	assert_string_equal(error.text, "/nowhere/at/all: No such file or directory");
 	script_remove(&script);
 }
@@ -163,6 +170,7 @@ static void cut_off_files_count_as_far_as_they_go(void **state)
 static void other_files_are_refused(void **state)
 {
 	static const uint32_t two = 2, swapped = 0x04030201, odd = 77;
+	static const uint64_t much = 1000000001;
 	struct script script;
 
 	(void)state;
@@ -179,6 +187,11 @@ static void other_files_are_refused(void **state)
 	patch(&script, offsetof(struct trace_header, record_bytes), &odd, 4);
 	assert_refused(script.path,
 		       "its header is damaged: byte order 01020304, 256 and 77 bytes");
+	script_remove(&script);
+	make_small(&script);
+	patch(&script, offsetof(struct trace_header, host_ns), &much, 8);
+	assert_refused(script.path,
+		       "its header is damaged: 1000000001 ns of the host's work for a page");
 	patch(&script, 0, "dmemtop ", 8);
 	assert_refused(script.path, "not a recording of dmem-tuner record");
 	script_remove(&script);
