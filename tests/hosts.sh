@@ -3,10 +3,11 @@
 # A donor that is a machine of its own: an emulated host lends memory to another one over a link
 # between them, and the test in that one says when the donor's machine is stopped, goes on, or is
 # killed as by a power cut. Prints the test's TAP. Usage: hosts.sh LOG-FOLDER
-# The test writes STOP, CONT or KILL to out/hosts/run/ask and waits for out/hosts/run/done.
+# The test writes STOP, CONT or KILL to out/hosts/run/ask and waits for out/hosts/run/done; what
+# else happens to the donor's machine it asks of donor.sh there.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
-logs=$1 run=$top/out/hosts/run limit=600
+logs=$1 run=$top/out/hosts/run limit=1200
 
 cd "$top"
 rm -rf "$run"
