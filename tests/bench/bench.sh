@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What `make bench` runs: micro.sh, macro.sh and a host with two CPUs for the part scaling, then the
-# report. Everything is built already.
-# Takes BENCH (micro, scaling, macro, or names of cases, workloads and configurations; empty is
-# all), SCALE (of the macro part) and REAL=1 (this host itself, in wall clock time) from the
+# What `make bench` runs: micro.sh, macro.sh, a host with two CPUs for the part scaling, replays of
+# what the macro part recorded, then the report. Everything is built already.
+# Takes BENCH (micro, scaling, macro, replay, or names of cases, workloads and configurations; empty
+# is all), SCALE (of the macro part) and REAL=1 (this host itself, in wall clock time) from the
 # environment.
 # Each part's output becomes a file in out/bench/runs/, dated; the report is made of all of them.
 # Exit status 0 only if every part went well and the report found nothing to object to.
@@ -32,6 +32,7 @@ choose() {
 	micro) micro=all ;;
 	macro) macro=all ;;
 	scaling) scaling=all ;;
+	replay) add_once configs record@25 ;;
 	host | kvm | orders | plane | stages | swap | nvme | uffd | rdma) add_once micro_parts "$1" ;;
 	*dmem-remote-read-histograms* | dmem-remote-read-policy) add_once micro_parts plane ;;
 	kvm-*) add_once micro_parts kvm ;;
@@ -166,6 +167,28 @@ measure_macro() {
 	fi
 }
 
+# Its workloads as they were recorded, at the share that all policies ran at.
+measure_replay() {
+	local file workload footprint status=0
+	local policies=static:0,static:2,static:4,static:6,static:9,auto,buddy
+
+	for file in "$out"/macro/*.rec; do
+		workload=${file##*/} workload=${workload%.rec}
+		footprint=$(sed -n "s/^{\"workload\": \"$workload\",.*\"footprint_bytes\": \([0-9]*\).*/\1/p" \
+			"$out/macro/footprint.jsonl")
+		out/dmem-tuner replay --interval 0.05 --direct $((footprint / 2)) \
+			--policy "$policies" "$file" >"$out/replay.txt" || status=$?
+		# The table of policies; what their stalls are made of has a column more.
+		awk -v workload="$workload" '
+			NF == 7 && $1 ~ /^(static:[0-9]|auto|buddy)$/ {
+				sub(":", "-", $1)
+				printf "{\"workload\": \"%s\", \"policy\": \"%s\", ", workload, $1
+				printf "\"direct_pct\": 50, \"slowdown_pct\": %s}\n", $7
+			}' "$out/replay.txt"
+	done >"$out/replay.jsonl"
+	return "$status"
+}
+
 # conditions PART: what results have to share to stand in one table, and where they are from.
 conditions() {
 	local kernel
@@ -224,6 +247,8 @@ mkdir -p "$out/runs"
 [ -z "$micro" ] || measure micro "$micro" "${micro_parts[*]}"
 [ -z "$scaling" ] || measure scaling "$scaling" ''
 [ -z "$macro" ] || measure macro "$macro" "${workloads[*]}${workloads:+ }${configs[*]}"
+[[ -z $macro || " ${configs[*]:-record@25} " != *" record@"* ]] ||
+	measure replay "$macro" "${workloads[*]}"
 report
 echo "bench: $SECONDS s; out/bench.json, out/bench.md, plots in $out/"
 [ "$failed" -eq 0 ] || echo "bench: FAILED: what is wrong is said above" >&2

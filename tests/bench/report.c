@@ -91,7 +91,7 @@ static int store(const char *run, const char *name, int argc, char **argv)
 		status = add_setting(head, argv[i]);
 	part = json_object_get_string(json_object_object_get(head, "part"));
 	if (!status && !part)
-		status = fail(run, "no part=micro, part=macro or part=scaling");
+		status = fail(run, "no part=micro, part=macro, part=replay or part=scaling");
 	if (!status)
 		status = check_lines(part, lines, name);
 	rewind(lines);

@@ -19,7 +19,7 @@
 struct bench_run {
 	char *file;
 	struct json_object *head;	/* everything that the run said of itself */
-	const char *part;		/* "micro", "macro" or "scaling" */
+	const char *part;		/* "micro", "macro", "replay" or "scaling" */
 	const char *date;		/* of its start, UTC, ISO 8601 */
 	const char *names;		/* what was asked for; "" is everything */
 	bool failed;			/* the part did not end well */
@@ -58,13 +58,23 @@ struct bench_scaling {
 	size_t run;
 };
 
+/* What dmem-tuner replay makes of a workload's recording. */
+struct bench_replay {
+	struct json_object *line;
+	const char *workload, *policy;	/* as of the macro result that it foretells */
+	int direct_pct;
+	double slowdown_pct;		/* an index: comparable within a workload only */
+	size_t run;
+};
+
 struct bench {
 	struct bench_run *runs;
 	struct bench_micro *micro;
 	struct bench_macro *macro;
 	struct bench_scaling *scaling;
+	struct bench_replay *replay;
 	char **problems;		/* each makes the report fail */
-	size_t nr_runs, nr_micro, nr_macro, nr_scaling, nr_problems;
+	size_t nr_runs, nr_micro, nr_macro, nr_scaling, nr_replay, nr_problems;
 };
 
 /* report_suite.c */
@@ -151,7 +161,7 @@ void bench_read_run(struct bench *bench, FILE *in, const char *name);
 /**
  * bench_check_lines - whether a part's output can be read
  * @bench: takes the problems
- * @part: "micro", "macro" or "scaling"
+ * @part: "micro", "macro", "replay" or "scaling"
  * @in: one line a result
  * @name: of the file, for messages
  *
@@ -219,6 +229,29 @@ bool bench_auto_loss(const struct bench *bench, const char *workload, int direct
  */
 size_t bench_mean_best(const struct bench *bench, int direct_pct, double *best_pct,
 		       double *loss_pct);
+
+/* report_replay.c */
+
+/* Live runs tell two policies apart that differ by more per cent of the all-local time. */
+#define BENCH_REPLAY_CLOSE_PCT	5.0
+
+/* How far a workload's replays have the order of the live runs. */
+struct bench_agreement {
+	size_t policies;		/* live and replayed */
+	size_t pairs;			/* of those, that the live runs tell apart */
+	size_t alike;			/* of those, that come out in the same order */
+};
+
+/** bench_find_replay - that one, or NULL */
+const struct bench_replay *bench_find_replay(const struct bench *bench, const char *workload,
+					     const char *policy, int direct_pct);
+
+/** bench_replay_agreement - of a workload at a share of direct memory */
+struct bench_agreement bench_replay_agreement(const struct bench *bench, const char *workload,
+					      int direct_pct);
+
+/** bench_write_replay - both orders as a table. Return: false: there are none to compare. */
+bool bench_write_replay(const struct bench *bench, FILE *out, int share);
 
 /* Writers. */
 

@@ -61,7 +61,8 @@ static bool same_conditions(const struct bench_run *one, const struct bench_run 
 {
 	static const char *const micro[] = { "kernel", "clock", "cpu", NULL };
 	static const char *const macro[] = { "kernel", "clock", "cpu", "scale", NULL };
-	const char *const *key = strcmp(one->part, "macro") ? micro : macro;
+	bool scaled = !strcmp(one->part, "macro") || !strcmp(one->part, "replay");
+	const char *const *key = scaled ? macro : micro;
 
 	for (; *key; key++)
 		if (!json_object_equal(json_object_object_get(one->head, *key),
@@ -158,11 +159,49 @@ static void drop_replaced_scaling(struct bench *bench)
 	bench->nr_scaling = kept;
 }
 
+static bool replay_stands(struct bench *bench, size_t i)
+{
+	const struct bench_replay *replay = &bench->replay[i];
+
+	if (bench->runs[replay->run].set_aside)
+		return false;
+	for (size_t j = i + 1; j < bench->nr_replay; j++) {
+		const struct bench_replay *later = &bench->replay[j];
+
+		if (replay->direct_pct != later->direct_pct ||
+		    strcmp(replay->workload, later->workload) ||
+		    strcmp(replay->policy, later->policy))
+			continue;
+		if (replay->run == later->run)
+			bench_problem(bench, "%s: %s, %s, %d %% direct: replayed twice in one run",
+				      bench->runs[replay->run].file, replay->workload,
+				      replay->policy, replay->direct_pct);
+		return false;
+	}
+	return true;
+}
+
+static void drop_replaced_replay(struct bench *bench)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < bench->nr_replay; i++) {
+		if (!replay_stands(bench, i)) {
+			json_object_put(bench->replay[i].line);
+			continue;
+		}
+		bench->runs[bench->replay[i].run].used++;
+		bench->replay[kept++] = bench->replay[i];
+	}
+	bench->nr_replay = kept;
+}
+
 static void drop_replaced(struct bench *bench)
 {
 	size_t i, kept = 0;
 
 	drop_replaced_scaling(bench);
+	drop_replaced_replay(bench);
 	for (i = 0; i < bench->nr_micro; i++) {
 		if (!micro_stands(bench, i)) {
 			json_object_put(bench->micro[i].line);

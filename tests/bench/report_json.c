@@ -138,6 +138,26 @@ static struct json_object *macro_json(const struct bench *bench)
 	return workloads;
 }
 
+static struct json_object *replay_json(const struct bench *bench)
+{
+	struct json_object *workloads = json_object_new_object();
+
+	for (size_t i = 0; i < bench->nr_replay; i++) {
+		const struct bench_replay *replay = &bench->replay[i];
+		struct json_object *workload = get_object(workloads, replay->workload), *cell;
+		struct bench_agreement agreement = bench_replay_agreement(bench, replay->workload,
+									  replay->direct_pct);
+
+		cell = get_share(get_object(workload, replay->policy), replay->direct_pct);
+		put_number(cell, "slowdown_pct", replay->slowdown_pct);
+		put_count(cell, "run", replay->run + 1);
+		cell = get_share(get_object(workload, "agreement"), replay->direct_pct);
+		put_count(cell, "pairs", agreement.pairs);
+		put_count(cell, "alike", agreement.alike);
+	}
+	return workloads;
+}
+
 static void put_means(const struct bench *bench, struct json_object *means, int share)
 {
 	double mean, loss;
@@ -224,6 +244,7 @@ int bench_write_json(const struct bench *bench, const char *path)
 	json_object_object_add(all, "micro", micro_json(bench));
 	json_object_object_add(all, "scaling", scaling_json(bench));
 	json_object_object_add(all, "macro", macro_json(bench));
+	json_object_object_add(all, "replay", replay_json(bench));
 	for (i = 0; i < nr; i++) {
 		put_means(bench, get_object(all, "means"), shares[i]);
 		put_best(bench, get_object(all, "best_static"), shares[i]);

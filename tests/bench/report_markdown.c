@@ -73,7 +73,8 @@ static bool write_measured(const struct bench *bench, FILE *out, const char *par
 
 static void run_cells(struct bench_table *table, const struct bench_run *run, size_t number)
 {
-	const char *scale = strcmp(run->part, "macro") ? "-" : head_text(run, "scale");
+	bool scaled = !strcmp(run->part, "macro") || !strcmp(run->part, "replay");
+	const char *scale = scaled ? head_text(run, "scale") : "-";
 
 	bench_cell(table, "%zu", number);
 	bench_cell(table, "%s", run->part);
@@ -485,6 +486,34 @@ static void write_macro(const struct bench *bench, FILE *out, int level)
 	free(shares);
 }
 
+static void write_replay(const struct bench *bench, FILE *out, int level)
+{
+	size_t nr;
+	int *shares = bench_list_shares(bench, &nr);
+	char text[128];
+
+	for (size_t i = 0; i < nr; i++) {
+		FILE *table;
+		char *rows;
+		size_t len;
+
+		table = open_memstream(&rows, &len);
+		if (!table)
+			abort();
+		if (bench_write_replay(bench, table, shares[i]) && !fflush(table)) {
+			snprintf(text, sizeof(text),
+				 "Replay: policies in their order, in per cent, %d %% direct",
+				 shares[i]);
+			heading(out, level, text);
+			write_measured(bench, out, "replay");
+			fputs(rows, out);
+		}
+		fclose(table);
+		free(rows);
+	}
+	free(shares);
+}
+
 void bench_write_markdown(const struct bench *bench, FILE *out, int level)
 {
 	write_problems(bench, out, level);
@@ -496,4 +525,5 @@ void bench_write_markdown(const struct bench *bench, FILE *out, int level)
 	write_at_once(bench, out, level);
 	write_scaling(bench, out, level);
 	write_macro(bench, out, level);
+	write_replay(bench, out, level);
 }

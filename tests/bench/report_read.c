@@ -164,6 +164,25 @@ static bool parse_scaling(struct json_object *line, struct bench_scaling *scalin
 			{ "two_per_s", 1e-3, &scaling->two_per_s } }, 3, why, len);
 }
 
+static bool parse_replay(struct json_object *line, struct bench_replay *replay, char *why,
+			 size_t len)
+{
+	double pct;
+
+	replay->workload = get_text(line, "workload");
+	replay->policy = get_text(line, "policy");
+	if (!replay->workload || !replay->policy) {
+		snprintf(why, len, "it lacks workload or policy");
+		return false;
+	}
+	if (!get_numbers(line, (struct number_key[]) {
+			{ "direct_pct", 1, &pct },
+			{ "slowdown_pct", 0, &replay->slowdown_pct } }, 2, why, len))
+		return false;
+	replay->direct_pct = pct;
+	return true;
+}
+
 /* Takes @line over where it is good. */
 static bool add_result(struct bench *bench, const char *part, struct json_object *line,
 		       const char *name, size_t number, char *why, size_t len)
@@ -171,6 +190,7 @@ static bool add_result(struct bench *bench, const char *part, struct json_object
 	struct bench_micro micro = { .line = line };
 	struct bench_macro macro = { .line = line };
 	struct bench_scaling scaling = { .line = line };
+	struct bench_replay replay = { .line = line };
 
 	if (!strcmp(part, "micro")) {
 		if (!parse_micro(line, &micro, why, len))
@@ -186,6 +206,14 @@ static bool add_result(struct bench *bench, const char *part, struct json_object
 		scaling.run = bench->nr_runs - 1;
 		bench->scaling = bench_grow(bench->scaling, &bench->nr_scaling, sizeof(scaling));
 		bench->scaling[bench->nr_scaling - 1] = scaling;
+		return true;
+	}
+	if (!strcmp(part, "replay")) {
+		if (!parse_replay(line, &replay, why, len))
+			return false;
+		replay.run = bench->nr_runs - 1;
+		bench->replay = bench_grow(bench->replay, &bench->nr_replay, sizeof(replay));
+		bench->replay[bench->nr_replay - 1] = replay;
 		return true;
 	}
 	if (!parse_macro(line, &macro, why, len))
@@ -249,6 +277,7 @@ static bool read_head(struct bench_run *run, const char *text, char *why, size_t
 	run->names = get_text(head, "names") ?: "";
 	run->failed = json_object_get_int(json_object_object_get(head, "status"));
 	if (run->part && run->date && (!strcmp(run->part, "micro") || !strcmp(run->part, "macro") ||
+				       !strcmp(run->part, "replay") ||
 				       !strcmp(run->part, "scaling")))
 		return true;
 	snprintf(why, len, "it does not say of what run the results are");
@@ -295,12 +324,15 @@ void bench_free(struct bench *bench)
 		json_object_put(bench->macro[i].line);
 		free(bench->macro[i].where);
 	}
+	for (i = 0; i < bench->nr_replay; i++)
+		json_object_put(bench->replay[i].line);
 	for (i = 0; i < bench->nr_problems; i++)
 		free(bench->problems[i]);
 	free(bench->runs);
 	free(bench->micro);
 	free(bench->macro);
 	free(bench->scaling);
+	free(bench->replay);
 	free(bench->problems);
 	*bench = (struct bench) {};
 }

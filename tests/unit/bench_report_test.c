@@ -374,6 +374,55 @@ static void test_lists_in_order(void **state)
 	bench_free(&bench);
 }
 
+#define REPLAY_RUN \
+	"{\"run\": {\"part\": \"replay\", \"date\": \"2026-01-02T00:00:00Z\", \"scale\": 1}}\n"
+#define REPLAY(policy, pct) \
+	"{\"workload\": \"sort\", \"policy\": \"" policy "\", \"direct_pct\": 50, " \
+	"\"slowdown_pct\": " #pct "}\n"
+
+/* Live: auto 20, static-0 50, -2 52, -4 250, static-6 100 at least, static-9 200 at least. */
+static void test_replay(void **state)
+{
+	struct bench_agreement agreement;
+	struct bench bench = {};
+	char *text;
+	size_t len;
+	FILE *out;
+
+	(void)state;
+	read_run(&bench, MACRO_RUN LOCAL("sort", 1000) PAGED("sort", "auto", 1200)
+		 PAGED("sort", "static-0", 1500) PAGED("sort", "static-2", 1520)
+		 PAGED("sort", "static-4", 3500) CUT("sort", "static-6", 2000) CUT("sort", "static-9", 3000), "macro");
+	read_run(&bench, REPLAY_RUN REPLAY("auto", 99), "old");
+	/* auto is put behind static-0; 0 and 2 are not told apart, nor are 6, 9 and 4. */
+	read_run(&bench, REPLAY_RUN REPLAY("static-6", 9) REPLAY("static-0", 5) REPLAY("auto", 6)
+		 REPLAY("static-2", 7) REPLAY("static-4", 8.5) REPLAY("static-9", 8) REPLAY("buddy", 1), "replay");
+	bench_compute(&bench);
+	assert_clean(&bench);
+	assert_near(bench_find_replay(&bench, "sort", "auto", 50)->slowdown_pct, 6);
+	assert_null(bench_find_replay(&bench, "sort", "auto", 25));
+	agreement = bench_replay_agreement(&bench, "sort", 50);
+	assert_int_equal(agreement.policies, 6);
+	assert_int_equal(agreement.pairs, 11);
+	assert_int_equal(agreement.alike, 10);
+	assert_int_equal(bench_replay_agreement(&bench, "sort", 25).pairs, 0);
+	assert_int_equal(bench_replay_agreement(&bench, "redis", 50).pairs, 0);
+	out = open_memstream(&text, &len);
+	bench_write_markdown(&bench, out, 2);
+	fclose(out);
+	assert_non_null(strstr(text, "## Replay: policies in their order, in per cent, 50 % direct"));
+	assert_null(strstr(text, "## Replay: policies in their order, in per cent, 25 % direct"));
+	assert_non_null(strstr(text, "auto 20, static-0 50, static-2 52, static-6 > 100, static-9 > 200, static-4 250"));
+	assert_non_null(strstr(text, "static-0 5, auto 6, static-2 7, static-9 8, static-4 8, static-6 9"));
+	assert_non_null(strstr(text, " 10 of 11 |"));
+	free(text);
+	bench_free(&bench);
+	assert_refused(REPLAY_RUN REPLAY("auto", -1), "run:2: ", "slowdown_pct is too small");
+	assert_refused(REPLAY_RUN "{\"policy\": \"auto\"}\n", "run:2: ", "lacks workload");
+	assert_refused(REPLAY_RUN REPLAY("auto", 1) REPLAY("auto", 2), "run: ",
+		       "replayed twice in one run");
+}
+
 static void test_scaling(void **state)
 {
 	struct bench bench = {};
@@ -426,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_other_conditions_are_set_aside),
 		cmocka_unit_test(test_lists_in_order),
 		cmocka_unit_test(test_scaling),
+		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_check_counts_results),
 	};
 
