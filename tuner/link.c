@@ -18,6 +18,8 @@
 
 /* Evicted pages that tell what they are worth, and the least that they are. */
 #define EVICTED_MIN		256
+/* Pages in one round that say how fast it goes. */
+#define LATEST_MIN		64
 #define REFETCH_MIN		0.01
 /* What was measured counts half after so many seconds. */
 #define HALF_LIFE_S		1.0
@@ -226,7 +228,7 @@ void tune_vm_measure(struct tune_vm *vm, const struct tune_costs *told, double s
 {
 	struct tune_costs *costs = &vm->costs, *last = &vm->last;
 	double keep = exp2(-seconds / HALF_LIFE_S), rate;
-	struct tune_costs now = *told;
+	struct tune_costs now = *told, latest;
 
 	now.evicted = vm->now.stats.evicted_pages;
 	now.fetched = vm->now.stats.fetched_pages;
@@ -243,9 +245,14 @@ void tune_vm_measure(struct tune_vm *vm, const struct tune_costs *told, double s
 	costs_follow(&costs->fetched, keep, now.fetched, last->fetched);
 	costs_follow(&costs->reused, keep, now.reused, last->reused);
 	costs->seconds = costs->seconds * keep + seconds;
+	latest = (struct tune_costs){ .evicted = now.evicted - last->evicted,
+				      .fetched = now.fetched - last->fetched };
 	*last = now;
 	link_follow(&vm->link, costs);
 	rate = costs->seconds > 0 ? replaced(costs) / costs->seconds : 0;
+	/* A guest that begins to page does so at once; the average would say it a second late. */
+	if (replaced(&latest) >= LATEST_MIN)
+		rate = fmax(rate, replaced(&latest) / seconds);
 	vm->stay_ns = 0;
 	if (rate >= 1)
 		vm->stay_ns = (__u64)((double)vm->now.value.direct_limit_bytes / PAGE_BYTES /

@@ -30,6 +30,12 @@
 /* The standard error of a share of 32 events is below 0.09. */
 #define MODEL_MIN_EVENTS	32.0
 
+/*
+ * Use shows sooner than uselessness: of pages that steps to and fro have neither used nor evicted
+ * so many will turn out to be of no use, whatever those that are decided say.
+ */
+#define MODEL_USELESS_SHARE	0.5
+
 /* With fewer steps a region is idle, and leftovers being evicted do not show how it is used. */
 #define MODEL_MIN_STEPS		4.0
 
@@ -72,8 +78,10 @@ struct model_evidence {
 	double steps;		/* from one demand to the next */
 	double used;		/* prefetched pages: known to have been of use */
 	double decided;		/* ... and known to have been of use or not */
+	double useless;		/* ... and taken to be of none, though that is not known */
 	double touched;		/* pages of the region seen in use; 0: not known */
 	double demands;		/* while those were */
+	double demanded;	/* pages of the touched ones that they may have been of */
 	double one_way;		/* 1: all steps in one direction, 0: as many up as down */
 	double turns;		/* times that a touched page was demanded */
 	double stay;		/* how long a page stays, in times that all were used in */
@@ -192,20 +200,22 @@ static double model_in_time(const struct model_evidence *evidence, double share,
 /*
  * The same share, if the block stays until the whole region has been used as it was. As far as
  * steps go one way, used pages are evenly spaced, and one of a block's is the demanded one; as
- * far as they go to and fro, they lie anywhere, and are used any time: those that come before the
- * block is evicted count. A step out of the block may come back only in the second case, and only
- * where pages were not evicted and demanded again in between.
+ * far as they go to and fro, they lie anywhere, and are used any time: those that are demanded
+ * count, not those that were here anyway, and of them those that come before the block is evicted.
+ * A step out of the block may come back only in the second case, and only where pages were not
+ * evicted and demanded again in between.
  */
 static double model_sweep(const struct model_evidence *evidence, double near, double others)
 {
 	double share = model_max(evidence->touched - 1, 0) / model_others(MODEL_ORDER_MAX);
+	double again = model_max(evidence->demanded - 1, 0) / model_others(MODEL_ORDER_MAX);
 	double even = model_max(share * (others + 1) - 1, 0) / others;
 	double stay = near / (evidence->steps + 1);
 	double to_and_fro = 1 - evidence->one_way;
-	double any_time = model_in_time(evidence, share, evidence->stay, others);
+	double any_time = model_in_time(evidence, again, evidence->stay, others);
 
 	return stay * (evidence->one_way * even + to_and_fro * any_time) +
-	       (1 - stay) * to_and_fro * model_min(share / evidence->turns, any_time);
+	       (1 - stay) * to_and_fro * model_min(again / evidence->turns, any_time);
 }
 
 /*
@@ -280,6 +290,7 @@ static void model_set_locality(struct model_evidence *evidence, const struct mod
 static void model_set_times(struct model_evidence *evidence, const struct model_sample *sample)
 {
 	evidence->demands = sample->touched_demands ? sample->touched_demands : evidence->steps;
+	evidence->demanded = model_min(evidence->touched, evidence->demands + 1);
 	evidence->turns = 1;
 	if (evidence->touched > 0)
 		evidence->turns = model_max(evidence->demands / evidence->touched, 1);
@@ -304,6 +315,14 @@ static double model_touched(const struct model_sample *sample)
 	return model_max(touched - sample->touched_new, model_min(touched, demands));
 }
 
+/* Of the sample's pages that are not decided. One way, those ahead are used soon. */
+static double model_useless(const struct model_sample *sample, double one_way)
+{
+	double open = (double)sample->prefetched - sample->used - sample->unused;
+
+	return model_max(open, 0) * MODEL_USELESS_SHARE * (1 - one_way);
+}
+
 static struct model_evidence model_weigh(const struct model_sample *sample,
 					 const struct model_context *context)
 {
@@ -324,6 +343,7 @@ static struct model_evidence model_weigh(const struct model_sample *sample,
 
 		evidence.one_way = up > 0.5 ? 2 * up - 1 : 1 - 2 * up;
 	}
+	evidence.useless = model_useless(sample, evidence.one_way);
 	model_set_times(&evidence, sample);
 	model_set_locality(&evidence, sample);
 	return evidence;
@@ -390,7 +410,8 @@ static void model_share_carry(struct model_share *share, const struct model_evid
 static struct model_share model_blend(const struct model_evidence *evidence,
 				      unsigned int seen_order, unsigned int order)
 {
-	struct model_past now = { seen_order, evidence->used, evidence->decided };
+	struct model_past now = { seen_order, evidence->used,
+				  evidence->decided + evidence->useless };
 	struct model_share share = {};
 
 	model_share_add(&share, evidence->locality[order],

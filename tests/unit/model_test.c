@@ -487,6 +487,44 @@ static void full_small_blocks_do_not_promise_full_large_ones(void **state)
 	assert_true(model_density(&sample, 3) > 0.9);
 }
 
+/*
+ * All of the region is touched, to and fro. What of it was demanded would be of use if it came with
+ * a block, by all that is known, which leads up by two orders; what was here anyway would not come.
+ */
+static void what_is_here_anyway_does_not_come(void **state)
+{
+	struct model_sample sample = random_misses();
+
+	(void)state;
+	sample.touched_pages = PAGES;
+	sample.touched_demands = PAGES;
+	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 2);
+	sample.touched_demands = 100;
+	assert_int_equal(model_decide(&link_usual, &sample, 0).order, 0);
+}
+
+/* Those that were used are known first: the others will not all be. One way, they are ahead. */
+static void open_pages_may_be_useless(void **state)
+{
+	struct model_sample sample = random_misses(), all;
+
+	(void)state;
+	sample.touched_pages = PAGES;
+	sample.touched_demands = 100;
+	sample.used = 40;
+	sample.prefetched = 40;
+	all = sample;
+	sample.prefetched = 600;
+	assert_near(model_density(&all, 1), 0.5, 0.05);
+	assert_near(model_density(&sample, 1), 0.14, 0.03);
+	assert_true(model_decide(&link_usual, &all, 1).order >= 1);
+	assert_int_equal(model_decide(&link_usual, &sample, 1).order, 0);
+
+	all.forward = 100;
+	sample.forward = 100;
+	assert_near(model_density(&sample, 1), model_density(&all, 1), 1e-9);
+}
+
 /* Another reader has just begun an epoch: touched is void, the steps are not. */
 static void unknown_touched_pages_do_no_harm(void **state)
 {
@@ -611,6 +649,7 @@ static struct model_sample sample_of_density(double density)
 	struct model_sample sample = random_misses();
 
 	sample.touched_pages = PAGES;
+	sample.touched_demands = PAGES;
 	sample.used = (uint32_t)(density * 1e9);
 	sample.unused = 1000000000 - sample.used;
 	return sample;
@@ -824,6 +863,8 @@ int main(void)
 		cmocka_unit_test(more_forward_steps_than_steps_are_all_forward),
 		cmocka_unit_test(pages_that_come_and_go_make_no_dense_region),
 		cmocka_unit_test(full_small_blocks_do_not_promise_full_large_ones),
+		cmocka_unit_test(what_is_here_anyway_does_not_come),
+		cmocka_unit_test(open_pages_may_be_useless),
 		cmocka_unit_test(unknown_touched_pages_do_no_harm),
 		cmocka_unit_test(sequence_goes_to_the_top),
 		cmocka_unit_test(random_use_goes_to_single_pages),
