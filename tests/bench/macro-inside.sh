@@ -137,6 +137,17 @@ start_guest() {
 	qemu=$!
 }
 
+# Where a guest that says nothing hangs: what QEMU's threads wait for, what dmem knows of it.
+say_where() {
+	local task
+	for task in /proc/"$qemu"/task/*; do
+		say "$(<"$task/comm"): $(sed -n 's/^State:[[:space:]]*//p' "$task/status")," \
+			"in $(tr '\n' ' ' <"$task/stack")"
+	done
+	grep -H . /sys/kernel/debug/kvm/*-*/vcpu0/* 2>/dev/null || true
+	[ "$backing" != dmem ] || (run_fast dmemctl show "$vm") || true
+}
+
 now_ms() {
 	local now=${EPOCHREALTIME/[.,]/}
 	ms=${now%???}
@@ -149,7 +160,10 @@ hear() {
 	until IFS= read -r -t 0.5 -u "$from_guest" part; do
 		line+=$part
 		alive || fail "QEMU died"
-		[ "$SECONDS" -lt "$end" ] || fail "the guest says nothing for $patience_s s"
+		[ "$SECONDS" -lt "$end" ] || {
+			say_where
+			fail "the guest says nothing for $patience_s s"
+		}
 		now_ms
 		[ "$cut_ms" -eq 0 ] || [ $((ms - started)) -lt "$cut_ms" ] || cut_workload
 	done

@@ -69,6 +69,8 @@ struct vm {
 struct vm vm_make(const char *options, size_t pages);
 void vm_end(struct vm *vm);
 void vm_flush(struct vm *vm);
+/* A second mapping, which finds what the first has used local and not mapped. */
+char *vm_map_again(const struct vm *vm);
 void vm_set_limit(struct vm *vm, uint64_t pages);
 struct dmem_vm_get vm_get(struct vm *vm);
 

@@ -124,12 +124,9 @@ static void bench_soft(struct toucher *toucher)
 {
 	struct vm vm = vm_make(ALL_LOCAL, 2 * PAGES);
 	struct dmem_vm_get before;
-	char *other;
+	char *other = vm_map_again(&vm);
 
 	touch_here(vm.map, 1, vm.pages, false, stamps);
-	other = mmap(NULL, vm.pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm.fd, 0);
-	if (other == MAP_FAILED)
-		die("mmap: %s", strerror(errno));
 	before = vm_get(&vm);
 	touch_both(toucher, other, false);
 	must_have_counted("soft: soft faults", before.soft_faults, vm_get(&vm).soft_faults,

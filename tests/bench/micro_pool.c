@@ -32,6 +32,15 @@ void vm_flush(struct vm *vm)
 		die("%llu pages stayed local", flush.kept_pages);
 }
 
+char *vm_map_again(const struct vm *vm)
+{
+	char *map = mmap(NULL, vm->pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm->fd, 0);
+
+	if (map == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+	return map;
+}
+
 struct dmem_vm_get vm_get(struct vm *vm)
 {
 	struct dmem_vm_get get = { .size = sizeof(get), .version = DMEM_ABI_VERSION };

@@ -282,33 +282,44 @@ static void stage_row(struct bench_table *table, const char *name, double ns, do
 		bench_cell(table, "-");
 }
 
-/* Means: they add up, medians do not. */
-static void write_stages(const struct bench *bench, FILE *out, int level)
+/* What "stage-" and "stage-soft-" are stages of. */
+static bool is_stage_of(const char *name, const char *prefix)
 {
-	const struct bench_micro *read = bench_find_micro(bench, "dmem-remote-read");
-	double sum = 0, whole = read ? read->mean_ns : 0;
-	struct bench_table table = { .columns = 3 };
+	size_t len = strlen(prefix);
 
-	heading(out, level, "Stages of dmem-remote-read, means");
+	return !strncmp(name, prefix, len) && !strchr(name + len, '-');
+}
+
+/* Means: they add up, medians do not. */
+static void write_stages(const struct bench *bench, FILE *out, int level, const char *of,
+			 const char *prefix)
+{
+	const struct bench_micro *all = bench_find_micro(bench, of);
+	double sum = 0, whole = all ? all->mean_ns : 0;
+	struct bench_table table = { .columns = 3 };
+	char text[128];
+
+	snprintf(text, sizeof(text), "Stages of %s, means", of);
+	heading(out, level, text);
 	if (!write_measured(bench, out, "micro"))
 		return;
 	bench_cell(&table, "stage");
 	bench_cell(&table, "ns");
-	bench_cell(&table, "%% of dmem-remote-read");
+	bench_cell(&table, "%% of %s", of);
 	for (size_t i = 0; i < bench->nr_micro; i++) {
 		const struct bench_micro *micro = &bench->micro[i];
 		char name[96];
 
-		if (strncmp(micro->name, "stage-", 6))
+		if (!is_stage_of(micro->name, prefix))
 			continue;
-		snprintf(name, sizeof(name), "%s%s", micro->name + 6,
+		snprintf(name, sizeof(name), "%s%s", micro->name + strlen(prefix),
 			 run_mark(bench, "micro", micro->run));
 		stage_row(&table, name, micro->mean_ns, whole);
 		sum += micro->mean_ns;
 	}
 	stage_row(&table, "all stages", sum, whole);
-	if (read)
-		stage_row(&table, "dmem-remote-read", whole, whole);
+	if (all)
+		stage_row(&table, of, whole, whole);
 	bench_print_table(&table, out);
 }
 
@@ -521,7 +532,8 @@ void bench_write_markdown(const struct bench *bench, FILE *out, int level)
 	write_targets(bench, out, level);
 	write_micro(bench, out, level);
 	write_orders(bench, out, level);
-	write_stages(bench, out, level);
+	write_stages(bench, out, level, "dmem-remote-read", "stage-");
+	write_stages(bench, out, level, "dmem-soft", "stage-soft-");
 	write_at_once(bench, out, level);
 	write_scaling(bench, out, level);
 	write_macro(bench, out, level);

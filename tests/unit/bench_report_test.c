@@ -374,6 +374,36 @@ static void test_lists_in_order(void **state)
 	bench_free(&bench);
 }
 
+#define STAGE(name, mean) \
+	"{\"case\": \"stage-" name "\", \"samples\": 9, \"mean_ns\": " #mean \
+	", \"p50_ns\": 1, \"p99_ns\": 9}\n"
+
+/* Each of the two adds up by itself. */
+static void test_stages(void **state)
+{
+	struct bench bench = compute(MICRO_RUN CASE("anon-first-touch", 9)
+				     STAGE("entry", 100) STAGE("soft-entry", 20)
+				     STAGE("mapping", 300) STAGE("soft-mapping", 6));
+	char *text, *soft;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_clean(&bench);
+	bench_write_markdown(&bench, out, 2);
+	fclose(out);
+	soft = strstr(text, "## Stages of dmem-soft, means");
+	assert_non_null(soft);
+	assert_non_null(strstr(soft, "| all stages |  26 |"));
+	assert_non_null(strstr(soft, "| mapping    |   6 |"));
+	*soft = 0;
+	assert_non_null(strstr(text, "## Stages of dmem-remote-read, means"));
+	assert_non_null(strstr(text, "| all stages | 400 |"));
+	assert_null(strstr(text, "| soft-entry"));
+	free(text);
+	bench_free(&bench);
+}
+
 #define REPLAY_RUN \
 	"{\"run\": {\"part\": \"replay\", \"date\": \"2026-01-02T00:00:00Z\", \"scale\": 1}}\n"
 #define REPLAY(policy, pct) \
@@ -475,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_other_conditions_are_set_aside),
 		cmocka_unit_test(test_lists_in_order),
 		cmocka_unit_test(test_scaling),
+		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_check_counts_results),
 	};
