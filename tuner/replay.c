@@ -260,6 +260,7 @@ static int play(struct replay *replay, const struct stream *stream, struct repla
 			.rule = replay->policies[i].rule,
 			.order = stream->order,
 			.interval_ns = (uint64_t)(replay->interval_s * 1e9),
+			.is_one_cpu = run->is_one_cpu,
 		};
 
 		err = sim_run(stream, &setup, &run->results[i], &replay->error);
@@ -331,6 +332,7 @@ static int replay_file(struct replay *replay, const char *path)
 	err = streams_read(&reader, replay->vm, &streams, &replay->error);
 	memcpy(like.host, reader.header.host, sizeof(like.host));
 	like.link.host_ns = (double)reader.header.host_ns;
+	like.is_one_cpu = reader.header.cpus == 1;
 	like.is_cut_off = !reader.is_whole;
 	trace_close(&reader);
 	if (err)

@@ -21,6 +21,7 @@ struct replay_policy {
  * @path: of the recording
  * @stream: without its accesses: what it says of the VM memory and of the recording
  * @limit_pages, @link: of all policies
+ * @is_one_cpu: the recording host had one
  * @results: by policy
  */
 struct replay_run {
@@ -31,6 +32,7 @@ struct replay_run {
 	struct model_link link;
 	uint64_t nr_lost;
 	bool is_cut_off;
+	bool is_one_cpu;
 	struct sim_result *results;
 };
 

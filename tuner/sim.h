@@ -19,6 +19,7 @@
  * @rule: the policy
  * @order: of regions for which nothing is decided (TUNE_STATIC: @rule's)
  * @interval_ns: between two rounds of the tuner, in the guest's time
+ * @is_one_cpu: the host has no other CPU than the guest's
  */
 struct sim_setup {
 	uint64_t limit_pages;
@@ -26,6 +27,7 @@ struct sim_setup {
 	struct tune_rule rule;
 	unsigned int order;
 	uint64_t interval_ns;
+	bool is_one_cpu;
 };
 
 /**
@@ -36,7 +38,8 @@ struct sim_setup {
  * @SIM_LATE: it was on its way: prefetched, too late
  * @SIM_QUEUE: its request waited for the link, which carried others
  * @SIM_ROOM: no frame was free before what was on its way had come
- * @SIM_HOST: the host was still at work for the rest of the block when the page came
+ * @SIM_HOST: the host was still at work for the rest of the block when the page came, or took in
+ *	the rest while the guest would have run
  *
  * The first four are the kinds of misses, too: each has one. SIM_LATE's time is all that was waited
  * for such pages, the first three's that of their requests alone, on a link that is free.

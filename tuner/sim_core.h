@@ -45,6 +45,7 @@ struct sim_request {
 	uint64_t due_ns;
 	uint64_t latency_ns;
 	unsigned int nr_pages;
+	bool is_far;			/* a worker asked for it */
 };
 
 struct sim {

@@ -59,6 +59,7 @@ int trace_create(struct trace_writer *writer, const char *path, const char *vm, 
 		.start_ns = clock_of(CLOCK_MONOTONIC),
 		.start_unix_ns = clock_of(CLOCK_REALTIME),
 		.host_ns = host_ns,
+		.cpus = (__u64)sysconf(_SC_NPROCESSORS_ONLN),
 	};
 	struct utsname name;
 	int fd, err;

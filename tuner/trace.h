@@ -25,6 +25,7 @@
  * @host, @kernel: name and kernel release of the machine
  * @vm: the only VM memory that was recorded; "": all
  * @host_ns: work of the host for a page that is fetched; 0: not known
+ * @cpus: that are online; 0: not known
  * @reserved: zero
  */
 struct trace_header {
@@ -39,7 +40,8 @@ struct trace_header {
 	char kernel[DMEM_REC_NAME_LEN];
 	char vm[DMEM_REC_NAME_LEN];
 	__u64 host_ns;
-	__u64 reserved[2];
+	__u64 cpus;
+	__u64 reserved;
 };
 
 /** struct trace_writer - a recording being written */

@@ -144,13 +144,13 @@ static void make_sequence(struct script *script, bool whole)
 		fclose(script->writer.file);
 }
 
-static void patch_host_ns(const struct script *script, uint64_t host_ns)
+static void patch_header(const struct script *script, long at, uint64_t value)
 {
 	FILE *file = fopen(script->path, "r+");
 
 	assert_non_null(file);
-	assert_int_equal(fseek(file, offsetof(struct trace_header, host_ns), SEEK_SET), 0);
-	assert_int_equal(fwrite(&host_ns, sizeof(host_ns), 1, file), 1);
+	assert_int_equal(fseek(file, at, SEEK_SET), 0);
+	assert_int_equal(fwrite(&value, sizeof(value), 1, file), 1);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -182,9 +182,15 @@ static void a_table_says_what_became_of_it(void **state)
 	assert_non_null(strstr(out, "1.00 us a page; host 2.00 us a page\n"));
 	/* Of a block: the page's 10 us, 20 of the others' work, 22 more until the next has come. */
 	assert_non_null(strstr(out, "\nstatic:4         9.6       9.6       0.0      42.3       0.0       0.0      38.5\n"));
-	patch_host_ns(&script, 1700);
-	assert_int_equal(replay("--policy", "static:4", script.path, NULL), 0);
+	patch_header(&script, offsetof(struct trace_header, host_ns), 1700);
+	patch_header(&script, offsetof(struct trace_header, cpus), 2);
+	assert_int_equal(replay("--policy", "static:7", script.path, NULL), 0);
 	assert_non_null(strstr(out, "1.00 us a page; host 1.70 us a page\n"));
+	assert_non_null(strstr(out, "\nstatic:7          177        297        8192   1.00      0.010        59.9\n"));
+	patch_header(&script, offsetof(struct trace_header, cpus), 1);
+	assert_int_equal(replay("--policy", "static:7", script.path, NULL), 0);
+	/* The worker that asks for what is not near has the guest's CPU. */
+	assert_non_null(strstr(out, "\nstatic:7          177        297        8192   1.00      0.010        63.8\n"));
 	script_remove(&script);
 }
 

@@ -199,6 +199,32 @@ static void the_hosts_work_is_waited_for(void **state)
 	guest_end(&guest);
 }
 
+/* What comes while the guest runs interrupts it; on one CPU the worker's time is its, too. */
+static void arrivals_interrupt(void **state)
+{
+	struct sim_setup setup = { .limit_pages = ROOMY,
+				   .link = { .request_ns = 1000, .host_ns = 100 },
+				   .rule = { .mode = TUNE_STATIC, .order = 5 },
+				   .interval_ns = 1000000 };
+	struct sim_result result;
+	struct dmem_error error;
+	struct guest guest;
+
+	(void)state;
+	guest_begin(&guest, 2 * ROOMY);
+	for (uint64_t block = 0; block < 10; block++)
+		guest_touch(&guest, 32 * block, false);
+	guest_touch(&guest, 0, false);
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	/* Of each block 15 near pages, for longer than one takes, and the arrivals of all 31. */
+	assert_int_equal(result.cause_ns[SIM_HOST], 10 * (500 + 2 * 750));
+	setup.is_one_cpu = true;
+	assert_int_equal(sim_run(&guest.stream, &setup, &result, &error), 0);
+	assert_int_equal(result.cause_ns[SIM_HOST], 10 * (500 + 2 * 750 + 16 * 100));
+	assert_causes_add_up(&result);
+	guest_end(&guest);
+}
+
 /*
  * Any page is as good as any other here, so blocks take nothing away from the hit rate, and bring
  * nothing; what they take is the link.
@@ -555,6 +581,7 @@ int main(void)
 		cmocka_unit_test(sequence_to_the_page),
 		cmocka_unit_test(without_latency_only_pages_cost),
 		cmocka_unit_test(the_hosts_work_is_waited_for),
+		cmocka_unit_test(arrivals_interrupt),
 		cmocka_unit_test(random_pages_want_no_blocks),
 		cmocka_unit_test(pages_of_one_block),
 		cmocka_unit_test(misses_have_their_kinds),
