@@ -91,7 +91,7 @@ replay() {
 }
 
 # same NAME POLICY KEY...: figures of the replay are what the core has counted meanwhile; with a
-# POLICY of "" those that the recording has seen itself.
+# POLICY of "" those that the recording has seen itself. A KEY~ may differ by one in sixteen.
 same() {
 	python3 -IS -c '
 import json, sys
@@ -103,7 +103,11 @@ def core(key):
     if key == "fetches":
         return sum(after[key]) - sum(before[key])
     return after[key] - before[key]
-wrong = [f"{key} {figures[key]}, core {core(key)}" for key in keys if figures[key] != core(key)]
+def slack(key):
+    return core(key[:-1]) / 16 if key[-1] == "~" else 0
+names = [(key.rstrip("~"), slack(key)) for key in keys]
+wrong = [f"{key} {figures[key]}, core {core(key)}" for key, slack in names
+         if abs(figures[key] - core(key)) > slack]
 if wrong:
     sys.exit((policy or "recorded") + ": " + ", ".join(wrong))' "$work" "$@" 2>"$work/python" ||
 		no "$(tail -n 1 "$work/python") in $(cat "$work/out")"
@@ -121,8 +125,10 @@ test_counts() {
 		record "order$order" touch_pages sequence read
 		replay "order$order" --policy static:0,static:4
 		same "order$order" '' $everything
-		same "order$order" static:$order fetches fetched_pages prefetched_pages \
-			prefetched_used_pages prefetched_unused_pages zero_fills
+		# Blocks end early where the evictor, which takes no time in a replay, is late.
+		same "order$order" static:$order fetches~ fetched_pages prefetched_pages~ \
+			prefetched_used_pages~ prefetched_unused_pages zero_fills
+		[ $order -gt 0 ] || same "order$order" static:0 fetches prefetched_pages
 		json "d['runs'][0]['policies']['static:0']['fetches'] == $pages" \
 			"d['runs'][0]['policies']['static:4']['fetches'] == $pages // 16" \
 			"d['runs'][0]['accesses'] == $pages" "not d['runs'][0]['cut_off']"
