@@ -13,6 +13,7 @@
 set -euo pipefail
 top=$DMEM_TOP
 . "$top/tools/cache.sh"
+. "$top/tests/guest/within.sh"
 
 scale=1 memory_mib=384 guest=$top/out/bench-guest.cpio claim=''
 workloads=(redis memcached gcc sort sqlite pagerank stream random)
@@ -139,11 +140,7 @@ start_guest() {
 
 # Where a guest that says nothing hangs: what QEMU's threads wait for, what dmem knows of it.
 say_where() {
-	local task
-	for task in /proc/"$qemu"/task/*; do
-		say "$(<"$task/comm"): $(sed -n 's/^State:[[:space:]]*//p' "$task/status")," \
-			"in $(tr '\n' ' ' <"$task/stack")"
-	done
+	show_threads "$qemu"
 	grep -H . /sys/kernel/debug/kvm/*-*/vcpu0/* 2>/dev/null || true
 	[ "$backing" != dmem ] || (run_fast dmemctl show "$vm") || true
 }

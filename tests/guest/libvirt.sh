@@ -159,7 +159,11 @@ echo "# the guest checked its memory; $fetched pages were fetched for it"
 
 : >"$console"
 "${virsh[@]}" start vm0 || fail "it does not start again"
-within 200 is_booted_or_off || fail "it does not boot again"
+within 200 is_booted_or_off || {
+	show_threads "$(pgrep -f 'qemu-system-x86_64.*guest=vm0' | head -n 1)" >&2
+	out/dmemctl show "$(memory)" >&2
+	fail "it does not boot again"
+}
 said booted || { code=3 && fail "it was off before it had booted"; }
 out/dmemctl show "$(memory)" | sed 's/^/# /'
 [ "$(du -s --block-size=1M "$(memory)" | cut -f 1)" -gt 10 ] || fail "$(du -h "$(memory)")"

@@ -12,3 +12,12 @@ within() {
 		sleep 0.2
 	done
 }
+
+# show_threads PID: what a QEMU whose guest hangs waits for, each of its threads.
+show_threads() {
+	local task
+	for task in /proc/"$1"/task/*; do
+		echo "$(<"$task/comm"): $(sed -n 's/^State:[[:space:]]*//p' "$task/status")," \
+			"in $(tr '\n' ' ' <"$task/stack")"
+	done
+}
