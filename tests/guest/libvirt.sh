@@ -15,8 +15,22 @@ virsh=(virsh -q -c qemu:///system)
 append="console=ttyS0 quiet panic=-1 reboot=t dmem.work=pattern dmem.pattern_bytes=$((80 << 20))"
 daemons=() fetched=0
 
+# Of a domain that still runs: where it hangs.
+show_domain() {
+	local pid what
+	pid=$(pgrep -f 'qemu-system-x86_64.*guest=vm0' | head -n 1)
+	[ -n "$pid" ] || return 0
+	show_threads "$pid"
+	out/dmemctl show "$(memory)"
+	for what in 'info status' 'info registers' 'info lapic'; do
+		"${virsh[@]}" qemu-monitor-command vm0 --hmp "$what"
+	done
+	grep -H . /sys/kernel/debug/kvm/"$pid"-*/vcpu0/* 2>/dev/null
+}
+
 fail() {
 	echo "libvirt.sh: $*" >&2
+	show_domain >&2
 	tail -n 20 "$console" 2>/dev/null | tr -d '\r' >&2
 	tail -n 5 /var/log/libvirt/qemu/vm0.log "$work"/*.log 2>/dev/null >&2
 	exit "${code:-1}"
@@ -159,11 +173,7 @@ echo "# the guest checked its memory; $fetched pages were fetched for it"
 
 : >"$console"
 "${virsh[@]}" start vm0 || fail "it does not start again"
-within 200 is_booted_or_off || {
-	show_threads "$(pgrep -f 'qemu-system-x86_64.*guest=vm0' | head -n 1)" >&2
-	out/dmemctl show "$(memory)" >&2
-	fail "it does not boot again"
-}
+within 200 is_booted_or_off || fail "it does not boot again"
 said booted || { code=3 && fail "it was off before it had booted"; }
 out/dmemctl show "$(memory)" | sed 's/^/# /'
 [ "$(du -s --block-size=1M "$(memory)" | cut -f 1)" -gt 10 ] || fail "$(du -h "$(memory)")"
